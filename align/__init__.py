@@ -1,0 +1,1 @@
+"""Songwright: the align stage."""

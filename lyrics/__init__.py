@@ -1,0 +1,1 @@
+"""Songwright: the lyrics stage."""

@@ -1,0 +1,1 @@
+"""Songwright: the melody stage."""

@@ -1,0 +1,1 @@
+"""Songwright: the pipeline stage."""
