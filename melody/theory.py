@@ -1,6 +1,7 @@
-"""Keys and chords as plain values.
+"""Keys and chords as plain values, and how they are spelled.
 
-Pitch classes are 0..11 from C; pitches are MIDI numbers, 60 = C4.
+Pitch classes are 0..11 from C; pitches are MIDI numbers, 60 = C4. Names are found on the line of fifths
+(... Bb -2, F -1, C 0, G 1, D 2 ...; Temperley, The Cognition of Basic Musical Structures, 2001, chapter 5).
 """
 
 import re
@@ -52,11 +53,18 @@ def spell(pitch_class: int, fifths: int) -> str:
     Notes outside the key take the nearest place on the line of fifths, as usual in printed music.
     """
     # On the line of fifths from C: 3 below the major tonic to 8 above it, so that A minor has G sharp, C major E flat.
-    lowest = fifths - 3
-    position = next(p for p in range(lowest, lowest + 12) if (p * 7) % 12 == pitch_class)
-    letter = "FCGDAEB"[(position + 1) % 7]
-    accidentals = (position + 1) // 7
-    return letter + ("#" * accidentals if accidentals >= 0 else "b" * -accidentals)
+    return _name(_position(pitch_class, fifths - 3))
+
+
+def _position(pitch_class: int, lowest: int) -> int:
+    """Place of a pitch class on the line of fifths, among the twelve from `lowest` up."""
+    return lowest + (pitch_class * 7 - lowest) % 12
+
+
+def _name(position: int) -> str:
+    """Name of a place on the line of fifths: 0 is C, 6 is F#, -2 is Bb."""
+    accidentals, letter = divmod(position + 1, 7)
+    return "FCGDAEB"[letter] + ("#" * accidentals if accidentals >= 0 else "b" * -accidentals)
 
 
 # Quality suffix as written in chord symbols -> intervals above the root.
@@ -80,7 +88,46 @@ QUALITIES: dict[str, tuple[int, ...]] = {
     "m9": (0, 2, 3, 7, 10),
     "maj9": (0, 2, 4, 7, 11),
     "5": (0, 7),
+    "aug7": (0, 4, 8, 10),
+    "mMaj7": (0, 3, 7, 11),
+    "69": (0, 2, 4, 7, 9),
+    "madd9": (0, 2, 3, 7),
+    "7b5": (0, 4, 6, 10),
+    "7b9": (0, 1, 4, 7, 10),
+    "7#9": (0, 3, 4, 7, 10),
+    "11": (0, 2, 5, 7, 10),  # the third is left out where the eleventh sounds
+    "m11": (0, 2, 3, 5, 7, 10),
+    "13": (0, 2, 4, 7, 9, 10),
 }
+
+# Other ways to write the same quality, after the clean-up in `_quality`.
+_ALIASES = {
+    "M": "", "maj": "", "major": "", "min": "m", "mi": "m", "minor": "m", "-": "m",
+    "°": "dim", "o": "dim", "mb5": "dim", "+": "aug", "#5": "aug", "augmented": "aug", "diminished": "dim",
+    "dom7": "7", "dominant": "7", "-7": "m7", "min7": "m7", "mi7": "m7",
+    "M7": "maj7", "Maj7": "maj7", "ma7": "maj7", "j7": "maj7", "Δ": "maj7", "Δ7": "maj7",
+    "ø": "m7b5", "ø7": "m7b5", "-7b5": "m7b5", "min7b5": "m7b5", "half-diminished": "m7b5",
+    "°7": "dim7", "o7": "dim7", "M6": "6", "maj6": "6", "-6": "m6", "min6": "m6",
+    "sus": "sus4", "4": "sus4", "2": "sus2", "7sus": "7sus4", "sus7": "7sus4", "sus47": "7sus4", "9sus4": "7sus4",
+    "9sus": "7sus4", "add2": "add9", "(add9)": "add9", "madd2": "madd9", "-9": "m9", "min9": "m9", "M9": "maj9",
+    "Maj9": "maj9", "Δ9": "maj9", "no3": "5", "+7": "aug7", "7#5": "aug7", "7+": "aug7", "7+5": "aug7",
+    "augmented-ninth": "aug7", "9#5": "aug7", "mM7": "mMaj7", "mmaj7": "mMaj7", "-M7": "mMaj7", "-Δ": "mMaj7",
+    "minmaj7": "mMaj7", "mΔ": "mMaj7", "minor-major": "mMaj7", "maj69": "69", "7-5": "7b5", "7-9": "7b9",
+    "7+9": "7#9", "-11": "m11", "min11": "m11", "minor-11th": "m11", "m13": "m11", "minor-13th": "m11",
+    "maj13": "maj9", "M13": "maj9", "13sus4": "7sus4", "alt": "7#9", "7alt": "7#9",
+}  # fmt: skip
+_SHIFTS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+# Interval above the root -> steps on the line of fifths: a major third is four fifths up.
+_FIFTHS_OF_INTERVAL = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
+
+
+def _quality(text: str) -> str | None:
+    """Return the key of QUALITIES that a written quality means, None if it means none."""
+    text = text.replace("♯", "#").replace("♭", "b").replace("º", "°").replace("^", "Δ").replace("△", "Δ")
+    text = text.replace("(", "").replace(")", "").replace(" ", "").replace("6/9", "69")
+    if text not in QUALITIES:
+        text = _ALIASES.get(text, text)
+    return text if text in QUALITIES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +140,20 @@ class Chord:
 
     @classmethod
     def parse(cls, text: str) -> "Chord":
-        """Read "Am7", "F#", "Bb/D"; ValueError otherwise."""
-        match = re.fullmatch(r"([A-G])([#b♯♭]?)([^/]*)(?:/([A-G])([#b♯♭]?))?", text.strip())
+        """Read "Am7", "F#", "Bb/D", "CΔ", "Bø", "G7sus"; ValueError otherwise.
+
+        Unusual extensions come to the nearest known quality: "Cm13" is read as "Cm11".
+        """
+        match = re.fullmatch(r"([A-G])([#b♯♭]?)(6/9|.*?)(?:/([A-G])([#b♯♭]?))?", text.strip())
         if match is None:
             raise ValueError(f"chord must look like C, Am7, F#m or G/B, got {text!r}")
-        letter, accidental, quality, bass_letter, bass_accidental = match.groups()
-        quality = {"M": "", "maj": "", "min": "m", "-": "m", "M7": "maj7", "min7": "m7", "°": "dim", "+": "aug"}.get(
-            quality, quality
-        )
-        if quality not in QUALITIES:
-            raise ValueError(f"chord {text!r} has an unknown quality {quality!r}; known: {', '.join(QUALITIES)}")
-        shift = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
-        bass = None if bass_letter is None else (_LETTERS[bass_letter] + shift[bass_accidental]) % 12
-        return cls((_LETTERS[letter] + shift[accidental]) % 12, quality, bass)
+        letter, accidental, written, bass_letter, bass_accidental = match.groups()
+        quality = _quality(written)
+        if quality is None:
+            raise ValueError(f"chord {text!r} has an unknown quality {written!r}; known: {', '.join(QUALITIES)}")
+        root = (_LETTERS[letter] + _SHIFTS[accidental]) % 12
+        bass = None if bass_letter is None else (_LETTERS[bass_letter] + _SHIFTS[bass_accidental]) % 12
+        return cls(root, quality, None if bass == root else bass)
 
     @property
     def pitch_classes(self) -> frozenset[int]:
@@ -113,10 +161,43 @@ class Chord:
         tones = {(self.root + interval) % 12 for interval in QUALITIES[self.quality]}
         return frozenset(tones if self.bass is None else tones | {self.bass})
 
+    def root_name(self, fifths: int) -> str:
+        """Name of the root as chord symbols in this key signature spell it.
+
+        Major and dominant chords outside the key lean to flats (in C: Ab, Db), minor and diminished ones, which
+        mostly lead upwards, to sharps (C#dim7, F#m7b5). Double accidentals are avoided.
+        """
+        return _name(self._root_position(fifths))
+
+    def bass_name(self, fifths: int) -> str:
+        """Name of the bass: of the root, or of the note after the stroke, spelled as a note of the chord."""
+        return self.root_name(fifths) if self.bass is None else self.spell(self.bass, fifths)
+
+    def spell(self, pitch_class: int, fifths: int) -> str:
+        """Name of a note heard over this chord: chord tones as the chord spells them, others as the key does."""
+        interval = (pitch_class - self.root) % 12
+        if interval not in QUALITIES[self.quality]:
+            return spell(pitch_class, fifths)
+        steps = _FIFTHS_OF_INTERVAL[interval]
+        if interval == 8 and "aug" in self.quality:
+            steps = 8
+        elif interval == 6:
+            steps = -6  # a diminished fifth: the only tritone among the qualities
+        elif interval == 3 and "7#9" in self.quality:
+            steps = 9
+        position = self._root_position(fifths) + steps
+        return _name(position) if -9 < position < 13 else spell(pitch_class, fifths)
+
     def symbol(self, fifths: int) -> str:
         """Write the symbol as the key signature spells it."""
-        bass = "" if self.bass is None else "/" + spell(self.bass, fifths)
-        return spell(self.root, fifths) + self.quality + bass
+        bass = "" if self.bass is None else "/" + self.bass_name(fifths)
+        return self.root_name(fifths) + self.quality + bass
+
+    def _root_position(self, fifths: int) -> int:
+        leads_up = 3 in QUALITIES[self.quality] and 4 not in QUALITIES[self.quality]
+        position = _position(self.root, fifths - (3 if leads_up else 5))
+        # Fb is -8 and B# is 12 on the line of fifths; what lies beyond has two accidentals.
+        return position - 12 if position > 12 else position + 12 if position < -8 else position
 
 
 @dataclass(frozen=True, slots=True)
