@@ -1,6 +1,63 @@
 """Letters of a word divided among its syllables, as engravers print them under the notes: `beau-ti-ful`."""
 
+import json
 import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data" / "spelling"
+_UNSEEN = -12.0  # log probability of a letter sounding as it never did in training, for each phone
+
+
+@cache
+def alignment() -> dict[str, dict[str, float]]:
+    """Log P(phones | letter), learned by EM on CMUdict in scripts/train_g2p.py."""
+    table: dict[str, dict[str, float]] = json.loads((DATA / "alignment.json").read_text(encoding="utf-8"))
+    return table
+
+
+def align(letters: str, phones: Sequence[str]) -> list[tuple[int, int]]:
+    """Give each letter a-z its phones, none, one or two, as (start, end) indices into `phones`.
+
+    The most probable monotone alignment (Viterbi). Raises ValueError if there are too few letters.
+
+    >>> align("wish", ["W", "IH1", "SH"])
+    [(0, 1), (1, 2), (2, 3), (3, 3)]
+    """
+    num_letters, num_phones = len(letters), len(phones)
+    if num_phones > 2 * num_letters:
+        raise ValueError(f"{letters!r} has too few letters for {' '.join(phones)}")
+    table = alignment()
+    one = [phone.rstrip("012") for phone in phones]
+    two = [f"{first} {second}" for first, second in zip(one, one[1:], strict=False)]
+    nothing = float("-inf")
+    scores = [0.0] + [nothing] * num_phones
+    steps = []
+    for t, letter in enumerate(letters):
+        row = table[letter]
+        silent = row.get("", _UNSEEN)
+        low, high = max(0, num_phones - 2 * (num_letters - t - 1)), min(num_phones, 2 * (t + 1))
+        new, taken = [nothing] * (num_phones + 1), [0] * (num_phones + 1)
+        for j in range(low, high + 1):
+            best, step = scores[j] + silent, 0
+            if j:
+                score = scores[j - 1] + row.get(one[j - 1], _UNSEEN)
+                if score > best:
+                    best, step = score, 1
+                if j > 1:
+                    score = scores[j - 2] + row.get(two[j - 2], 2 * _UNSEEN)
+                    if score > best:
+                        best, step = score, 2
+            new[j], taken[j] = best, step
+        scores = new
+        steps.append(taken)
+    spans, end = [], num_phones
+    for taken in reversed(steps):
+        spans.append((end - taken[end], end))
+        end -= taken[end]
+    return spans[::-1]
+
 
 _VOWEL_GROUP = re.compile(r"[aeiouy]+")
 _KEPT_TOGETHER = ("ch", "sh", "th", "ph", "wh", "gh", "ck", "qu")
