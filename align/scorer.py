@@ -1,0 +1,146 @@
+"""The learned rhythm scorer: what singers do with these syllables at this place, as log probabilities.
+
+A network with one hidden layer, run in numpy. Its inputs are all categories, so that the first layer is a sum of
+table rows, and its three groups of inputs are computed apart and added: the syllable and its neighbours, the place in
+the bar with the time that is left, and the interval before. The output is a distribution over the interval to the
+next syllable; a bilinear term looks at the place where that interval lands. A second, log-linear, head gives the place
+where a line begins. Counted tables give the number of bars of a line, the division of held syllables and the length of
+the last note. `scripts/train_rhythm.py` makes all of it; `CARD.md` beside the weights says from what.
+
+All times here are in sixteenths, counted from the line's first bar line.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from align.features import INTERVALS, NONE, LineFeatures
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+MODEL = Path(__file__).parent / "data" / "rhythm"
+SHA256 = {
+    "model.safetensors": "8ec6b26ffb0b31cf6273553af5b2da0208181c1a5de7f4c5fd4246179a2f63f6",
+    "tables.json": "6958edae2ec4d64b597dce09c068fe821354d276c20b1d288b25cbd02c390c5a",
+}
+MAX_LEFT = 12  # syllables left, capped
+NUM_RATIOS = 20
+START_LOW = -12  # earliest beginning that the scorer knows, in sixteenths before the first bar line
+NUM_STARTS = 24
+MAX_LINE = 24  # syllables, for the table of bars
+MAX_BARS = 8
+
+
+class ModelError(RuntimeError):
+    """Weights that are missing or not those that this version was made with."""
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Read a file of the model; ModelError if it is missing or its SHA-256 differs."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"the rhythm model's {path.name} cannot be read ({error}); reinstall songwright") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(f"the rhythm model's {path.name} is not the file this version came with; reinstall songwright")
+    return content
+
+
+def neighbours(features: LineFeatures) -> dict[str, list[int]]:
+    """Categories of every syllable but the last, in the order of the scorer's tables.
+
+    One entry per interval: the interval leads from syllable i to syllable i + 1.
+    """
+    classes = (NONE, *features.classes, NONE, NONE, NONE)
+    n = len(features.classes)
+    return {
+        "before": [classes[i] for i in range(n - 1)],
+        "this": [classes[i + 1] for i in range(n - 1)],
+        "next": [classes[i + 2] for i in range(n - 1)],
+        "second": [classes[i + 3] for i in range(n - 1)],
+        "third": [classes[i + 4] for i in range(n - 1)],
+        "follows": [features.follows[i] for i in range(n - 1)],
+        "follows_next": [features.follows[i + 1] for i in range(n - 1)],
+        "left": [min(n - 1 - i, MAX_LEFT) for i in range(n - 1)],
+        "index": [min(i, 3) for i in range(n - 1)],
+    }
+
+
+def ratio_class(time_left: npt.ArrayLike, syllables_left: npt.ArrayLike) -> Ints:
+    """Classes of the time left per syllable left (the next line's first syllable counts), on a logarithmic scale."""
+    ratio = np.maximum(np.asarray(time_left), 0.5) / np.asarray(syllables_left)
+    classes: Ints = np.clip(np.round(4 * np.log2(ratio)) + 4, 0, NUM_RATIOS - 1).astype(np.int64)
+    return classes
+
+
+def start_categories(features: LineFeatures, bars: int, bar: int) -> dict[str, int]:
+    """Categories for the place of a line's first syllable."""
+    classes = (*features.classes, NONE, NONE, NONE, NONE)
+    n = len(features.classes)
+    return {
+        "start_1": classes[0],
+        "start_2": classes[1],
+        "start_3": classes[2],
+        "start_4": classes[3],
+        "start_left": min(n, 15),
+        "start_ratio": int(ratio_class(bars * bar, n)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmScorer:
+    """The loaded model."""
+
+    weights: dict[str, Floats]
+    tables: dict[str, Any]
+
+    def intervals(
+        self, features: LineFeatures, meter: int, style: int, bar: int, end: int, times: Ints
+    ) -> tuple[Floats, Ints]:
+        """Log probabilities of the interval after each syllable but the last, for many places at once.
+
+        `times` (shape [n - 1, B]) holds the candidate onsets of every syllable, `end` the time when the next line
+        begins. The result has shape [n - 1, B, NUM_PREVIOUS, len(INTERVALS)]; the second array gives the landing
+        times, shape [n - 1, B, len(INTERVALS)].
+        """
+        w = self.weights
+        categories = neighbours(features)
+        syllable = w["style"][style] + w["meter"][meter]
+        syllable = syllable + sum(w[name][values] for name, values in categories.items())  # [n - 1, H]
+        left = np.arange(len(features.classes) - 1, 0, -1)[:, None] + 1
+        place = w["place"][meter, times % bar] + w["ratio"][ratio_class(end - times, left)]
+        place = place + w["bars_left"][np.clip((end - times) // bar, 0, 4)]  # [n - 1, B, H]
+        hidden = np.maximum((syllable[:, None] + place)[:, :, None] + w["previous"][meter], 0)
+        landing = times[:, :, None] + np.array(INTERVALS)
+        next_class = np.array(categories["next"])
+        lands = w["landing"][meter, next_class[:, None, None], landing % bar]  # [n - 1, B, K]
+        logits = hidden @ w["output"].T + (w["output_bias"][meter] + lands)[:, :, None]
+        logits -= logits.max(axis=-1, keepdims=True)
+        return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)), landing
+
+    def starts(self, features: LineFeatures, meter: int, style: int, bars: int, bar: int) -> Floats:
+        """Log probabilities of the first onset, at START_LOW, START_LOW + 1, ... (NUM_STARTS values)."""
+        w = self.weights
+        logits = w["start_bias"][meter] + w["start_style"][style]
+        for name, value in start_categories(features, bars, bar).items():
+            logits = logits + w[name][meter, value]
+        logits = logits - logits.max()
+        result: Floats = logits - np.log(np.exp(logits).sum())
+        return result
+
+
+@cache
+def load_scorer(folder: Path = MODEL) -> RhythmScorer:
+    """Load the shipped model; ModelError if a file is missing or is not the one this version came with."""
+    from safetensors.numpy import load
+
+    weights = load(read_checked(folder / "model.safetensors", SHA256["model.safetensors"]))
+    tables = json.loads(read_checked(folder / "tables.json", SHA256["tables.json"]))
+    return RhythmScorer({name: value.astype(np.float32) for name, value in weights.items()}, tables)

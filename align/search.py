@@ -1,0 +1,525 @@
+"""Syllables to rhythm: an exact search over a grid of sixteenths, scored by what singers do.
+
+Hard rules hold by construction. Every line owns a whole number of bars, and the windows of all lines are shifted left
+by the song's pick-up allowance P, so that they tile: a line that begins at bar line S with n bars sings only in
+[S - P, S + n * bar - P). Inside its window a line's syllables are placed in order by forward filtering and backward
+sampling over (syllable, onset, interval before): the backward pass sums the scores of all ways to go on, the forward
+pass draws one of them, sharper than the learned probabilities by a temperature. The scores are the learned ones of
+`align.scorer` plus prosody weights, because the songs set words a little less carefully than we want to.
+
+Lines that stand at the same place of parallel sections, and pairs of lines inside a stanza, are solved together: one
+rhythm that suits all of them. Where syllables differ, the later line is drawn towards the earlier one's rhythm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from align.features import (
+    AFTER_STRESS,
+    BEFORE_STRESS,
+    BOUNDARY,
+    COMMA,
+    CONTENT,
+    CONTENT_WEAK,
+    FUNCTION,
+    FUNCTION_CLASSES,
+    FUNCTION_STRONG,
+    FUNCTION_WEAK,
+    INSIDE,
+    INTERVAL_CLASS,
+    INTERVALS,
+    NUM_CLASSES,
+    PREVIOUS_OF_INTERVAL,
+    PRIMARY,
+    SECONDARY,
+    STOP,
+    STYLES,
+    LineFeatures,
+    line_features,
+    meter_class,
+    scored_bar,
+    words_of_line,
+)
+from align.melisma import divide, note_lengths
+from align.meter import GRID, TICKS_PER_BEAT, Meter
+from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
+from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, RhythmScorer, load_scorer
+from lyrics.document import Lyrics, Role
+
+LONGEST_PHRASE = 16  # syllables; longer lines are sung as several phrases with a breath between them
+BARS_WITHOUT_LINES = {Role.INTRO: 4, Role.OUTRO: 4}  # others: 8
+_BAND = 32  # candidate onsets for each syllable
+_NEVER = np.float32(-1e4)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
+
+    temperature: float = 0.7
+    function_on_strong: float = -1.6
+    content_on_strong: float = 0.7
+    stressed_on_strong: float = 0.5
+    unstressed_on_strong: float = -1.0
+    stress_equal: float = -4.0  # a stressed syllable no stronger than its unstressed neighbour in the word
+    stress_reversed: float = -14.0
+    last_long: float = 1.0  # per doubling of the last note beyond a quarter, up to a dotted half
+    keep_onset: float = 1.0  # per onset that an adapted line shares with the line it follows
+    share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
+    pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
+    joint: int = 6  # lines of a group whose learned scores are averaged
+
+
+CONFIG = SearchConfig()
+
+
+def align_lyrics(lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, int]) -> Rhythm:
+    """Place every syllable of the lyrics in time.
+
+    `style` is one of "popular", "folk", "hymn", "carol", "spiritual"; `seeds` maps line ids ("v1.3") to integers
+    >= 0. Lines that share a rhythm take the seed of the first of them. Sections with `repeat_of` repeat exactly. The
+    cost grows linearly with the number of lines. Raises ValueError for an unknown style.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
+    search = _Search(load_scorer(), meter, STYLES.index(style))
+    slots = _slots(lyrics, search.scorer)
+    groups, group_of = _group(slots, seeds)
+    pickup = search.pickup_allowance([group.members[0] for group in groups[:12]])
+    search.choose_bars(slots, groups, group_of)
+    for group in groups:
+        reference = None if group.reference is None else groups[group.reference]
+        search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
+    return _lay_out(lyrics, meter, pickup, groups, group_of)
+
+
+def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
+    """Mean log score per syllable (nats) of the best rhythms of the first lines in this metre.
+
+    Comparable between metres: the higher, the better the words fall into the metre.
+    """
+    search = _Search(load_scorer(), meter, STYLES.index(style))
+    slots = _slots(lyrics, search.scorer)[:8]
+    if not slots:
+        return 0.0
+    groups = [_Group("", [slot.phrases]) for slot in slots]
+    pickup = search.pickup_allowance([group.members[0] for group in groups])
+    search.choose_bars(slots, groups, {(slot.section, slot.line): index for index, slot in enumerate(slots)})
+    total = count = 0.0
+    for group in groups:
+        for features, bars in zip(group.members[0], group.bars, strict=True):
+            total += search.value([features], bars, pickup) + search.bars_score(len(features.classes), bars)
+            count += len(features.classes)
+    return total / count
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A line that is not part of a repeated section."""
+
+    section: int
+    line: int
+    id: str
+    role: Role
+    key: tuple[str, ...]  # its words: lines with the same words share everything
+    phrases: tuple[LineFeatures, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(phrase.classes) for phrase in self.phrases)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Lines that share one rhythm."""
+
+    leader: str  # id of the first line, whose seed is used
+    members: list[tuple[LineFeatures, ...]]
+    reference: int | None = None  # an earlier group whose rhythm this one adapts
+    bars: list[int] = field(default_factory=list)  # of each phrase, in bars of the metre
+    onsets: list[tuple[int, ...]] = field(default_factory=list)  # of each phrase, sixteenths from its first bar line
+    pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
+
+
+def _slots(lyrics: Lyrics, scorer: RhythmScorer) -> list[_Slot]:
+    prominence = scorer.tables["prominence"]
+    slots = []
+    for index, section in enumerate(lyrics.sections):
+        if section.repeat_of is None:
+            for number, line in enumerate(section.lines):
+                words = words_of_line(line)
+                features = line_features(words, prominence)
+                slots.append(
+                    _Slot(
+                        index,
+                        number,
+                        f"{section.id}.{number + 1}",
+                        section.role,
+                        tuple(word.text for word in words),
+                        tuple(_phrases(features)),
+                    )
+                )
+    return slots
+
+
+def _phrases(features: LineFeatures) -> list[LineFeatures]:
+    """Cut a long line into phrases of at most LONGEST_PHRASE syllables, at punctuation where it stands well."""
+    n = len(features.classes)
+    if n <= LONGEST_PHRASE:
+        return [features]
+    parts = -(-n // LONGEST_PHRASE)
+    result, start = [], 0
+    while n - start > LONGEST_PHRASE:
+        ideal = start + (n - start) / (-(-(n - start) // LONGEST_PHRASE))
+        low, high = start + 4, min(start + LONGEST_PHRASE, n - 2)
+
+        def fitness(cut: int, ideal: float = ideal) -> float:
+            mark = features.follows[cut - 1]
+            worth = {INSIDE: -100.0, BOUNDARY: 0.0, COMMA: 4.0, STOP: 6.0}[mark]
+            if features.classes[cut - 1] in FUNCTION_CLASSES:
+                worth -= 3.0  # "the" does not end a phrase
+            return worth - abs(cut - ideal)
+
+        cut = max(range(low, high + 1), key=fitness)
+        result.append(_slice(features, start, cut))
+        start = cut
+    result.append(_slice(features, start, n))
+    assert len(result) >= parts
+    return result
+
+
+def _slice(features: LineFeatures, start: int, end: int) -> LineFeatures:
+    return LineFeatures(features.classes[start:end], features.follows[start:end], features.stresses[start:end])
+
+
+def _prominences(features: LineFeatures) -> list[float]:
+    weight = {FUNCTION_WEAK: 0.0, FUNCTION: 0.3, FUNCTION_STRONG: 0.5, CONTENT_WEAK: 0.7, CONTENT: 1.0}
+    weight |= {PRIMARY: 1.0, SECONDARY: 0.6, BEFORE_STRESS: 0.0, AFTER_STRESS: 0.0}
+    return [weight.get(kind, 0.5) for kind in features.classes]
+
+
+def _compatible(one: tuple[LineFeatures, ...], other: tuple[LineFeatures, ...]) -> bool:
+    """Whether two lines can share a rhythm: as many syllables, and no stress of a word against another one."""
+    for a, b in zip(one, other, strict=True):
+        pairs = zip(_stress_steps(a), _stress_steps(b), strict=True)
+        if any(x * y < 0 for x, y in pairs):
+            return False
+        # Three in ten of the syllables may want another weight.
+        apart = sum(abs(x - y) > 0.6 for x, y in zip(_prominences(a), _prominences(b), strict=True))
+        if apart > 0.3 * len(a.classes):
+            return False
+    return True
+
+
+def _stress_steps(features: LineFeatures) -> list[int]:
+    """+1 where a word's stressed syllable is followed by an unstressed one, -1 for the reverse, 0 elsewhere."""
+    steps = []
+    for i in range(len(features.classes) - 1):
+        a, b = features.stresses[i], features.stresses[i + 1]
+        inside = features.follows[i] == INSIDE
+        steps.append(1 if inside and a == 1 and b == 0 else -1 if inside and a == 0 and b == 1 else 0)
+    return steps
+
+
+def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Group], dict[tuple[int, int], int]]:
+    """Decide which lines share a rhythm; the second value gives the group of (section, line)."""
+    groups: list[_Group] = []
+    group_of: dict[tuple[int, int], int] = {}
+    by_words: dict[tuple[str, ...], int] = {}
+    sizes: list[tuple[int, ...]] = []
+    parallel: dict[tuple[Role, int], list[int]] = {}  # groups seen at a place of sections with this role
+
+    def join(candidates: Sequence[int], slot: _Slot) -> int | None:
+        for candidate in candidates:
+            if sizes[candidate] == slot.sizes and _compatible(groups[candidate].members[0], slot.phrases):
+                groups[candidate].members.append(slot.phrases)
+                return candidate
+        return None
+
+    for slot in slots:
+        seen = parallel.setdefault((slot.role, slot.line), [])
+        found = by_words.get(slot.key)
+        reference = seen[0] if seen else None
+        if found is None:
+            found = join(seen[:4], slot)
+        if found is None and not seen:
+            # The first section of its role: lines answer the line two before, or else the one before (ABAB, AABB).
+            partners = [group_of[slot.section, slot.line - back] for back in (2, 1) if slot.line >= back]
+            chance = np.random.Generator(np.random.PCG64(seeds[slot.id] ^ 0x5EED)).random() if partners else 1.0
+            if slot.line >= 2 and chance < CONFIG.share_within:
+                found = join(partners[:1] if chance < 0.6 * CONFIG.share_within else partners, slot)
+            if found is None and slot.line >= 2 and abs(sum(sizes[partners[0]]) - sum(slot.sizes)) <= 2:
+                reference = partners[0]
+        if found is None:
+            found = len(groups)
+            groups.append(_Group(slot.id, [slot.phrases], reference))
+            sizes.append(slot.sizes)
+        by_words.setdefault(slot.key, found)
+        if found not in seen:
+            seen.append(found)
+        group_of[slot.section, slot.line] = found
+    return groups, group_of
+
+
+class _Search:
+    """The search for one metre and style."""
+
+    def __init__(self, scorer: RhythmScorer, meter: Meter, style: int) -> None:
+        self.scorer = scorer
+        self.meter = meter
+        self.style = style
+        self.kind = meter_class(meter)
+        self.bar = meter.bar_ticks // GRID
+        self.scored_bar = scored_bar(meter)
+        self.strengths: Ints = np.array([meter.strength(place * GRID) for place in range(self.bar)])
+        self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
+
+    # --- what the whole song shares -----------------------------------------------------------------------------
+
+    def pickup_allowance(self, lines: Sequence[tuple[LineFeatures, ...]]) -> int:
+        """Choose the pick-up allowance P (sixteenths) that serves the lines best."""
+        allowances = {4: (0, 4, 8), 8: (0, 2, 6)}[self.meter.denominator]
+        if self.meter.numerator == 2:
+            allowances = (0, 2, 4)
+        scores = [-CONFIG.pickup_cost * len(lines) * allowance / self.unit for allowance in allowances]
+        for line in lines:
+            bars = self._likely_bars(len(line[0].classes))
+            starts = np.exp(self._starts([line[0]], bars))
+            for index, allowance in enumerate(allowances):
+                scores[index] += float(np.log(starts[-allowance - START_LOW :].sum() + 0.02))
+        return allowances[int(np.argmax(scores))]
+
+    def bars_score(self, syllables: int, bars: int) -> float:
+        """Log probability of a number of bars for a line of so many syllables."""
+        scored = bars * self.bar // self.scored_bar
+        if scored > MAX_BARS:
+            return -8.0 - abs(syllables / (2 * bars) - 2)
+        table = self.scorer.weights["bars"][self.style, self.kind, min(syllables, MAX_LINE)]
+        return float(table[scored - 1])
+
+    def _likely_bars(self, syllables: int) -> int:
+        usual = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}
+        fitting = [bars for bars in usual if self._fits(syllables, bars)]
+        return max(fitting, key=lambda bars: usual[bars] + self.bars_score(syllables, bars))
+
+    def _fits(self, syllables: int, bars: int) -> bool:
+        """Whether the syllables have room: on average an eighth each beside the breath at the end."""
+        return 2 * syllables + self.unit <= bars * self.bar or bars == 8
+
+    def choose_bars(
+        self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int]
+    ) -> None:
+        """Give every phrase of every group its number of bars; lines of a section are of one length where they can."""
+        sections: dict[int, list[int]] = {}
+        for slot in slots:
+            sections.setdefault(slot.section, []).append(group_of[slot.section, slot.line])
+        for members in sections.values():
+            fresh = [index for index in members if not groups[index].bars]
+            for index in dict.fromkeys(fresh):
+                groups[index].bars = [self._likely_bars(len(phrase.classes)) for phrase in groups[index].members[0]]
+            single = [groups[index].bars[0] for index in members if len(groups[index].bars) == 1]
+            usual = max(sorted(set(single), reverse=True), key=single.count, default=0)
+            for index in dict.fromkeys(fresh):
+                group = groups[index]
+                reference = group.reference
+                wanted = groups[reference].bars[0] if reference is not None and groups[reference].bars else usual
+                syllables = len(group.members[0][0].classes)
+                if (
+                    len(group.bars) == 1
+                    and group.bars[0] != wanted
+                    and wanted
+                    and self._fits(syllables, wanted)
+                    and self.bars_score(syllables, wanted) > self.bars_score(syllables, group.bars[0]) - 3.0
+                ):
+                    group.bars = [wanted]
+
+    # --- one line -------------------------------------------------------------------------------------------------
+
+    def _starts(self, members: Sequence[LineFeatures], bars: int) -> Floats:
+        scored = bars * self.bar // self.scored_bar
+        each = [self.scorer.starts(member, self.kind, self.style, scored, self.scored_bar) for member in members]
+        result: Floats = np.mean(each, axis=0)
+        return result
+
+    def solve(self, group: _Group, reference: _Group | None, pickup: int, rng: np.random.Generator) -> None:
+        """Find the rhythm of a group."""
+        compound = self.meter.denominator == 8
+        for index, bars in enumerate(group.bars):
+            members = [member[index] for member in group.members]
+            model = None
+            if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
+                model = reference.onsets[index]
+            onsets = self._sample(_Lattice(self, members, bars, pickup, model), rng)
+            end = bars * self.bar - pickup
+            lengths = note_lengths(members, onsets, end, compound=compound, tables=self.scorer.tables, rng=rng)
+            group.onsets.append(onsets)
+            group.pieces.append(divide(members, lengths, compound=compound, tables=self.scorer.tables, rng=rng))
+
+    def value(self, members: Sequence[LineFeatures], bars: int, pickup: int) -> float:
+        """Score of (nearly) the best rhythm."""
+        lattice = _Lattice(self, members, bars, pickup, None)
+        temperature = 0.05
+        values, _ = lattice.backward(temperature)
+        first = lattice.first + values
+        top = first.max()
+        return float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
+
+    def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
+        values, steps = lattice.backward(CONFIG.temperature)
+        place = _draw((lattice.first + values) / CONFIG.temperature, rng)
+        onsets = [int(lattice.times[0, place])]
+        previous = 0
+        for i, step in enumerate(steps):
+            choice = _draw(step[place, previous] / CONFIG.temperature, rng)
+            onsets.append(onsets[-1] + INTERVALS[choice])
+            previous = PREVIOUS_OF_INTERVAL[choice]
+            place = onsets[-1] - int(lattice.times[i + 1, 0])
+        return tuple(onsets)
+
+
+def _draw(scores: Floats, rng: np.random.Generator) -> int:
+    weights = np.cumsum(np.exp(scores - scores.max(), dtype=np.float64))
+    return int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))
+
+
+_UNARY = np.zeros(NUM_CLASSES, dtype=np.float32)
+_UNARY[list(FUNCTION_CLASSES)] = CONFIG.function_on_strong
+_UNARY[[CONTENT_WEAK, CONTENT]] = CONFIG.content_on_strong
+_UNARY[[PRIMARY]] = CONFIG.stressed_on_strong
+_UNARY[[BEFORE_STRESS, AFTER_STRESS]] = CONFIG.unstressed_on_strong
+_PREVIOUS = np.array(PREVIOUS_OF_INTERVAL)
+
+
+class _Lattice:
+    """All rhythms of some lines of equal length in a window of bars, with their scores."""
+
+    def __init__(
+        self,
+        search: _Search,
+        members: Sequence[LineFeatures],
+        bars: int,
+        pickup: int,
+        reference: tuple[int, ...] | None,
+    ) -> None:
+        n = len(members[0].classes)
+        end = bars * search.bar - pickup
+        self.times = _candidate_times(n, -pickup, end)
+        strengths = search.strengths[self.times % search.bar]  # [n, B]
+        strong = strengths >= 4
+        # A syllable leaves room for those after it: a sixteenth each, and an eighth for the last.
+        legal = (self.times >= -pickup) & (self.times + np.arange(n, 0, -1)[:, None] + 1 <= end)
+        unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
+        self.unary: Floats = np.where(legal, strong * unary[:, None], _NEVER).astype(np.float32)
+        if reference is not None:
+            self.unary += CONFIG.keep_onset * np.isin(self.times, reference)
+        tail = end - self.times[-1]
+        self.unary[-1] += CONFIG.last_long * np.log2(np.clip(tail - 2, 1, 12) / 4)
+
+        starts = search._starts(members[: CONFIG.joint], bars)
+        offset = self.times[0] - START_LOW
+        known = (offset >= 0) & (offset < NUM_STARTS)
+        self.first: Floats = self.unary[0] + np.where(known, starts[np.clip(offset, 0, NUM_STARTS - 1)], _NEVER)
+        if n == 1:
+            return
+        scored = [
+            search.scorer.intervals(member, search.kind, search.style, search.scored_bar, end, self.times[:-1])
+            for member in members[: CONFIG.joint]
+        ]
+        self.arcs: Floats = np.mean([arcs for arcs, _ in scored], axis=0) if len(scored) > 1 else scored[0][0]
+        landing = scored[0][1]
+        stress = np.zeros((n - 1, *landing.shape[1:]), dtype=np.float32)
+        change = search.strengths[landing % search.bar] - strengths[:-1, :, None]  # [n - 1, B, K]
+        for member in members:
+            for i, step in enumerate(_stress_steps(member)):
+                if step:
+                    rise = change[i] * -step  # > 0: the stressed syllable is the stronger one
+                    stress[i] = np.minimum(
+                        stress[i],
+                        np.where(rise > 0, 0, np.where(rise == 0, CONFIG.stress_equal, CONFIG.stress_reversed)),
+                    )
+        self.arcs = self.arcs + stress[:, :, None]
+        # Where an interval lands among the next syllable's candidates; -1 outside.
+        index = landing - self.times[1:, :1, None]
+        self.inside = (index >= 0) & (index < self.times.shape[1])
+        self.index: Ints = np.where(self.inside, index, 0)
+
+    def backward(self, temperature: float) -> tuple[Floats, list[Floats]]:
+        """Soft maximum over all continuations: for the first syllable by place [B], and for every step [B, D, K]."""
+        n = len(self.times)
+        if n == 1:
+            return np.zeros_like(self.first), []
+        value = np.repeat(self.unary[-1][:, None], 7, axis=1)  # [B, D]
+        steps: list[Floats] = []
+        for i in range(n - 2, -1, -1):
+            ahead = np.where(self.inside[i], value[self.index[i], _PREVIOUS], _NEVER)
+            step = self.arcs[i] + ahead[:, None]
+            steps.append(step)
+            top = step.max(axis=-1)
+            soft = np.exp((step - top[..., None]) / temperature).sum(axis=-1)
+            value = top + temperature * np.log(soft)
+            if i:
+                value = value + self.unary[i][:, None]
+        return value[:, 0], steps[::-1]
+
+
+def _candidate_times(n: int, start: int, end: int) -> Ints:
+    """Candidate onsets: for each of n syllables a band of sixteenths around an even pace, shape [n, B]."""
+    width = min(_BAND, end - start)
+    if n == 1:
+        lows = np.array([start])
+    else:
+        pace = np.linspace(0, max(n - 1, end - min(8, (end - start) // 4)), n)
+        lows = np.clip(np.round(pace).astype(np.int64) - width // 2, start, end - width)
+    return lows[:, None] + np.arange(width)
+
+
+def _lay_out(
+    lyrics: Lyrics,
+    meter: Meter,
+    pickup: int,
+    groups: Sequence[_Group],
+    group_of: Mapping[tuple[int, int], int],
+) -> Rhythm:
+    """Put the groups' rhythms into the song, in ticks."""
+    numbers = {section.id: index for index, section in enumerate(lyrics.sections)}
+    first_bar_line = 0
+    if lyrics.sections and lyrics.sections[0].lines:
+        unit = TICKS_PER_BEAT * 4 // meter.denominator
+        early = -min(0, groups[group_of[0, 0]].onsets[0][0]) * GRID
+        first_bar_line = -(-early // unit) * unit
+    cursor = first_bar_line
+    lines: list[LineRhythm] = []
+    sections: list[SectionSpan] = []
+    first_of_group: dict[int, int] = {}
+    for number, section in enumerate(lyrics.sections):
+        start = cursor
+        source = number if section.repeat_of is None else numbers[section.repeat_of]
+        for index in range(len(section.lines)):
+            group_number = group_of[source, index]
+            group = groups[group_number]
+            follows = first_of_group.setdefault(group_number, len(lines))
+            notes: list[RhythmNote] = []
+            line_start = max(0, cursor - pickup * GRID)
+            syllable = 0
+            for onsets, pieces, bars in zip(group.onsets, group.pieces, group.bars, strict=True):
+                for onset, lengths in zip(onsets, pieces, strict=True):
+                    tick = cursor + onset * GRID
+                    for piece, length in enumerate(lengths):
+                        notes.append(RhythmNote(tick, length * GRID, syllable, held=piece > 0))
+                        tick += length * GRID
+                    syllable += 1
+                cursor += bars * meter.bar_ticks
+            if follows == len(lines):
+                followed = None if group.reference is None else first_of_group[group.reference]
+            else:
+                followed = follows
+            lines.append(LineRhythm(number, index, line_start, cursor - pickup * GRID, tuple(notes), followed))
+        if not section.lines:
+            cursor += BARS_WITHOUT_LINES.get(section.role, 8) * meter.bar_ticks
+        sections.append(SectionSpan(number, start, cursor))
+    return Rhythm(meter, first_bar_line, tuple(lines), tuple(sections), cursor)
+
+
+assert INTERVAL_CLASS[INTERVALS[0]] == 0
