@@ -1,0 +1,248 @@
+"""How sung notes are written down: spelled pitches, clefs, bars filled with note values that read well, beams.
+
+Note values follow common engraving practice (Gould, "Behind Bars", 2011): the middle of a 4/4 bar and the felt beats of
+compound metres stay visible, simple syncopations (eighth-quarter-eighth) are written as one note.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from align.meter import Meter
+from melody.theory import Chord, Key, spell
+from pipeline.song import Note, Song, SungSyllable, SungWord
+
+# Ticks of a plain note value -> its MusicXML name. Dotted values last half as long again.
+NOTE_TYPES = {1920: "whole", 960: "half", 480: "quarter", 240: "eighth", 120: "16th", 60: "32nd", 30: "64th"}
+SHORTEST = 30
+NOTATABLE = {ticks: (name, 0) for ticks, name in NOTE_TYPES.items()} | {
+    ticks * 3 // 2: (name, 1) for ticks, name in NOTE_TYPES.items() if ticks > SHORTEST
+}
+NUM_BEAMS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledPitch:
+    """A pitch as a line or space of the staff and an alteration."""
+
+    step: str  # "A" to "G"
+    alter: int  # semitones: 1 sharp, -1 flat
+    octave: int  # 4 holds middle C
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """Split "Bb" into ("B", -1)."""
+    return name[0], name.count("#") - name.count("b")
+
+
+def spell_pitch(pitch: int, key: Key, chord: Chord | None) -> SpelledPitch:
+    """Spell a pitch by the key, or, outside its scale, as the tone of the sounding chord that it is."""
+    if chord is None or pitch % 12 in key.scale:
+        name = spell(pitch % 12, key.fifths)
+    else:
+        name = chord.spell(pitch % 12, key.fifths)
+    step, alter = split_name(name)
+    return SpelledPitch(step, alter, (pitch - alter) // 12 - 1)
+
+
+def key_alterations(fifths: int) -> dict[str, int]:
+    """Alteration of each letter under a key signature."""
+    order = "FCGDAEB" if fifths >= 0 else "BEADGCF"
+    return {letter: (1 if fifths > 0 else -1) * (letter in order[: abs(fifths)]) for letter in "ABCDEFG"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clef:
+    """A clef as MusicXML names it."""
+
+    sign: str
+    line: int
+    octave_change: int = 0
+
+
+def choose_clef(low: int, high: int) -> Clef:
+    """Choose the clef in which a voice of this range (MIDI pitches) needs the fewest ledger lines."""
+    middle = (low + high) / 2
+    if middle >= 60:
+        return Clef("G", 2)
+    return Clef("G", 2, -1) if middle >= 56 else Clef("F", 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stretch between two bar lines; a pick-up bar is shorter than the metre's bars."""
+
+    number: int  # 0 for the pick-up bar
+    start: int  # ticks from the start of the song
+    end: int
+
+
+def bars(song: Song) -> tuple[Bar, ...]:
+    """List the bars of a song."""
+    length = song.settings.meter.bar_ticks
+    first = (Bar(0, 0, song.pickup),) if song.pickup else ()
+    starts = range(song.pickup, song.end, length)
+    return first + tuple(Bar(number, start, start + length) for number, start in enumerate(starts, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Sung:
+    """One note of the vocal line with the syllable it carries."""
+
+    note: Note
+    word: SungWord
+    index: int  # of the syllable in its word
+    syllable: SungSyllable
+    part: int  # which note of the syllable this is, from 0
+
+    @property
+    def last_part(self) -> bool:
+        """Whether the syllable ends with this note."""
+        return self.part == len(self.syllable.notes) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One printed note or rest."""
+
+    start: int  # ticks from the start of the song
+    duration: int
+    type: str  # "quarter"; "" for a rest that fills a whole bar
+    dots: int
+    sung: Sung | None  # None: a rest
+    tied_from: bool = False  # continues the symbol before
+    tied_to: bool = False  # is continued by the next symbol
+    beams: tuple[str, ...] = ()  # by beam level, from the eighths up: "begin", "continue", "end", "forward hook", ...
+
+
+def vocal_line(song: Song) -> tuple[Sung, ...]:
+    """List every sung note in order."""
+    return tuple(
+        Sung(note, word, index, syllable, part)
+        for line in song.lines
+        for word in line.words
+        for index, syllable in enumerate(word.syllables)
+        for part, note in enumerate(syllable.notes)
+    )
+
+
+def engrave(song: Song) -> tuple[tuple[Bar, tuple[Symbol, ...]], ...]:
+    """Write the vocal line as bars full of notes and rests.
+
+    Raises ValueError if a note's onset or length is no multiple of a sixty-fourth note.
+    """
+    meter = song.settings.meter
+    line = vocal_line(song)
+    for sung in line:
+        if sung.note.onset % SHORTEST or sung.note.duration % SHORTEST:
+            raise ValueError(
+                f"the note at tick {sung.note.onset} (of {sung.syllable.text!r}) cannot be written down: "
+                f"its onset and duration must be multiples of {SHORTEST} ticks, a sixty-fourth note"
+            )
+    onsets = [sung.note.onset for sung in line]
+    ends = [sung.note.end for sung in line]
+    engraved = []
+    for bar in bars(song):
+        symbols: list[Symbol] = []
+        at = bar.start
+        for sung in line[bisect_right(ends, bar.start) : bisect_left(onsets, bar.end)]:
+            start, end = max(sung.note.onset, bar.start), min(sung.note.end, bar.end)
+            symbols += _rests(at, start, bar, meter)
+            pieces = list(split_duration(start - bar.end, end - bar.end, meter))
+            for piece, (offset, duration) in enumerate(pieces):
+                type_, dots = NOTATABLE[duration]
+                tied_from = piece > 0 or sung.note.onset < bar.start
+                tied_to = piece < len(pieces) - 1 or sung.note.end > bar.end
+                symbols.append(Symbol(bar.end + offset, duration, type_, dots, sung, tied_from, tied_to))
+            at = end
+        symbols += _rests(at, bar.end, bar, meter)
+        engraved.append((bar, _beamed(symbols, bar, meter)))
+    return tuple(engraved)
+
+
+def _rests(start: int, end: int, bar: Bar, meter: Meter) -> list[Symbol]:
+    if (start, end) == (bar.start, bar.end) and bar.number:
+        return [Symbol(start, end - start, "", 0, None)]
+    pieces = split_duration(start - bar.end, end - bar.end, meter, syncopated=False)
+    return [Symbol(bar.end + offset, duration, *NOTATABLE[duration], None) for offset, duration in pieces]
+
+
+def split_duration(start: int, end: int, meter: Meter, *, syncopated: bool = True) -> Iterator[tuple[int, int]]:
+    """Split a stretch inside one bar into (start, duration) pieces that are note values and show the metre.
+
+    Places are counted from a bar line (negative ones from the bar line after, which suits pick-up bars).
+
+    >>> list(split_duration(480, 1440, Meter(4, 4)))  # a half note across the middle of the bar
+    [(480, 480), (960, 480)]
+    """
+    if end <= start:
+        return
+    cut = _cut(start, end, meter, syncopated)
+    if cut is None:
+        yield start, end - start
+    else:
+        yield from split_duration(start, cut, meter, syncopated=syncopated)
+        yield from split_duration(cut, end, meter, syncopated=syncopated)
+
+
+def _cut(start: int, end: int, meter: Meter, syncopated: bool) -> int | None:
+    """Return where a stretch must be divided, None if it reads well as one note."""
+    duration = end - start
+    places = range(start + SHORTEST - start % SHORTEST, end, SHORTEST)
+    strongest = max((meter.strength(place) for place in places), default=0)
+    here = meter.strength(start)
+    fits = duration in NOTATABLE
+    compound = meter.denominator == 8
+    if compound and strongest >= 3:
+        # Across felt beats only whole beats are joined.
+        fits = fits and duration % meter.pulse_ticks == 0 and start % meter.pulse_ticks == 0
+    if fits and here >= strongest:
+        return None
+    if fits and syncopated and not compound and strongest == here + 1 and duration <= {1: 360, 2: 720}.get(here, 0):
+        return None  # eighth-quarter-eighth, sixteenth-eighth-sixteenth and their dotted kin
+    candidates = [place for place in places if meter.strength(place) == strongest]
+    # From a strong place take as much as possible at once; from a weak one go to the next strong place first.
+    whole = [place for place in candidates if place - start in NOTATABLE]
+    return whole[-1] if here >= strongest and whole else candidates[0]
+
+
+def _beamed(symbols: list[Symbol], bar: Bar, meter: Meter) -> tuple[Symbol, ...]:
+    """Beam what is shorter than a quarter, beat by beat; rests and longer notes break a beam."""
+    beamed = list(symbols)
+    group: list[int] = []
+    for index, symbol in enumerate(symbols):
+        beat = (symbol.start - bar.end) // meter.pulse_ticks
+        if symbol.sung is None or symbol.type not in NUM_BEAMS:
+            _beam(beamed, group)
+            group = []
+            continue
+        if group and (symbols[group[0]].start - bar.end) // meter.pulse_ticks != beat:
+            _beam(beamed, group)
+            group = []
+        group.append(index)
+    _beam(beamed, group)
+    return tuple(beamed)
+
+
+def _beam(symbols: list[Symbol], group: list[int]) -> None:
+    """Set the beams of one group in place."""
+    if len(group) < 2:
+        return
+    counts = [NUM_BEAMS[symbols[index].type] for index in group]
+    for position, index in enumerate(group):
+        beams = []
+        for level in range(1, counts[position] + 1):
+            before = position > 0 and counts[position - 1] >= level
+            after = position < len(group) - 1 and counts[position + 1] >= level
+            if before and after:
+                beams.append("continue")
+            elif before:
+                beams.append("end")
+            elif after:
+                beams.append("begin")
+            else:
+                beams.append("backward hook" if position else "forward hook")
+        old = symbols[index]
+        symbols[index] = Symbol(
+            old.start, old.duration, old.type, old.dots, old.sung, old.tied_from, old.tied_to, tuple(beams)
+        )
