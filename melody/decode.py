@@ -1,0 +1,515 @@
+"""Pitches for a rhythm: a seeded beam search that keeps the rules and lets the network choose among what they allow.
+
+Hard rules hold by construction: the voice's range, a span of at most `SPAN` semitones, notes of the key (or of the
+chord, where the chord leaves the key), no leap over an octave, no augmented or seventh leaps, a chord tone at the end
+of every line, the tonic at the end of the song. They are large penalties inside the range, so that a voice or chords
+that leave no good note still get the least bad one. Everything else is taste: the network's log-probabilities plus
+small terms for what a line must do in its song (its register, its end, what it repeats).
+
+Variety comes from one Gumbel draw for every (note, pitch) of a line, from the line's own seed: the best path of a
+randomly perturbed score ("perturb and MAP", Papandreou and Yuille, 2011). Scores are rounded to 1e-4 and ties broken by
+position, so that the last bits of floating-point sums, which differ between machines, do not choose notes.
+
+Letters in shapes: B beam, n notes of a line, W pitches of the window.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.rhythm import Rhythm
+from lyrics.document import Lyrics, Role
+from melody.features import (
+    LOWEST,
+    NUM_CLASSES,
+    NUM_INTERVALS,
+    Copies,
+    Frame,
+    anchor_pitch,
+    copy_sources,
+    lyrics_frame,
+    sequence_table,
+    static_features,
+)
+from melody.lstm import START, PitchModel, State, copied_classes, interval_columns, shipped_model
+from melody.theory import ChordSpan, Key
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+SPAN = 14  # semitones from the lowest to the highest note of a song
+CHORUS_LIFT = 3.4  # semitones from the mean pitch of the verses to that of the choruses; human listeners notice 2 to 5
+_NEVER = -60.0  # a hard rule
+_FORCED = 12.0  # a pitch that another line has already fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """Weights of the soft terms, in nats. Found on training songs (scripts/evaluate_melody.py prints what they do)."""
+
+    beam: int = 12
+    noise: float = 0.7  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
+    strong_chord: float = 1.5  # a strong beat (strength 4, 5) on a note outside the chord
+    long_chord: float = 1.0  # a note longer than a pulse outside the chord
+    chromatic: float = 1.2  # a chord tone outside the key
+    pull: float = 0.035  # per semitone squared from the middle of the line's register
+    arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
+    contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
+    reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The pitches that may be sung, as classes."""
+
+    anchor: int  # MIDI number of the tonic that classes are counted from
+    low: int  # lowest class
+    high: int  # highest class
+
+    @property
+    def classes(self) -> Ints:
+        return np.arange(self.low, self.high + 1)
+
+
+def melodize(
+    lyrics: Lyrics,
+    rhythm: Rhythm,
+    chords: tuple[ChordSpan, ...],
+    key: Key,
+    voice: tuple[int, int],
+    style: str,
+    seeds: Mapping[str, int],
+    rhymes: tuple[tuple[str, ...], ...],
+    *,
+    model: PitchModel | None = None,
+    taste: Taste | None = None,
+) -> tuple[tuple[int, ...], ...]:
+    """Return a MIDI pitch for every note of every line of the rhythm.
+
+    `voice` is the lowest and highest MIDI number that may be sung; of a range wider than `SPAN` the part around its
+    middle is used that lies best for the key. `seeds` maps line ids ("v1.3") to 64-bit seeds; `rhymes[section][line]`
+    is the rhyme label of a line ("-": rhymes with none). Sections that repeat others, and lines in the same place of
+    parallel sections, repeat their pitches. Raises ValueError if `voice` is empty, KeyError if a line has no seed.
+    Time grows linearly with the number of lines.
+    """
+    low, high = voice
+    if not 0 <= low <= high <= 127:
+        raise ValueError(f"voice must be two MIDI numbers from low to high, got {low} to {high}")
+    if not rhythm.lines:
+        return ()
+    frame = lyrics_frame(lyrics, rhythm, chords, key, style, rhymes)
+    window = choose_window(low, high, key)
+    search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste())
+    for number, line in enumerate(rhythm.lines):
+        section = lyrics.sections[line.section]
+        search.sing(number, seeds[f"{section.id}.{line.line + 1}"])
+    pitches = (search.classes + (window.anchor + LOWEST)).tolist()
+    bounds = search.bounds
+    return tuple(tuple(pitches[start:end]) for start, end in pairwise(bounds))
+
+
+# How much of what is sung in open songs lies in a window of SPAN semitones that begins so many above the tonic: tunes
+# lie between two tonics (0, -1 with the leading note) or around one (-5, from the dominant below).
+_WINDOW_WORTH = {0: 1.0, 11: 0.9, 10: 0.7, 7: 1.0, 6: 0.8, 5: 0.6, 9: 0.5, 8: 0.5}
+
+
+def choose_window(low: int, high: int, key: Key) -> _Window:
+    """Choose which `SPAN` semitones of a voice are used: near its middle, and so that the key lies well in them."""
+    if high - low > SPAN:
+        spare = high - low - SPAN
+        middle = low + spare / 2
+        lows = range(low + spare // 2 - min(3, spare // 2), low + spare // 2 + min(3, (spare + 1) // 2) + 1)
+        low = max(lows, key=lambda p: (_WINDOW_WORTH.get((p - key.tonic) % 12, 0.2) - 0.08 * abs(p - middle), -p))
+        high = low + SPAN
+    anchor = anchor_pitch((low + high) / 2 - 1, key.tonic)
+    return _Window(anchor, max(0, low - anchor - LOWEST), min(NUM_CLASSES - 1, high - anchor - LOWEST))
+
+
+@cache
+def _motion() -> Floats:
+    """Return what intervals cost after each other: (interval before + 12, interval + 12); last row: no interval.
+
+    Large leaps want to be left by step in the other direction (Narmour, 1990, "registral return"); two leaps in one
+    direction pass only as a broken triad of thirds and fourths.
+    """
+    table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
+    intervals = np.arange(-12, 13)
+    size = np.abs(intervals)
+    table += np.select([size == 6, (size == 10) | (size == 11), size == 12, size >= 8], [_NEVER, _NEVER, -0.8, -0.6], 0)
+    for row, before in enumerate(intervals):
+        same_way = np.sign(intervals) == np.sign(before)
+        if abs(before) >= 8:
+            table[row] += np.where(same_way, np.where(size > 2, -6.0, -1.5), np.where(size > 4, -0.8, 0.0))
+        elif abs(before) >= 5:
+            table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
+        elif abs(before) >= 3:
+            table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
+    table[12, 12] -= 0.2  # three equal notes in a row are common in hymns, dull in songs
+    return table
+
+
+@cache
+def _held_motion() -> Floats:
+    """Inside a syllable the voice moves, and mostly by step."""
+    size = np.abs(np.arange(-12, 13))
+    return np.select([size == 0, size <= 2, size <= 4], [_NEVER, 0.0, -1.5], -5.0)
+
+
+@cache
+def _leaps(minor: bool) -> Floats:
+    """Hard rules on pairs of classes, (C, C): leaps over an octave; in minor the augmented second."""
+    semitones = np.arange(NUM_CLASSES) + LOWEST
+    difference = np.abs(semitones[:, None] - semitones[None, :])
+    table = np.where(difference > 12, 2 * _NEVER, 0.0)
+    if minor:
+        degree = semitones % 12
+        pair = {8, 11}
+        augmented = (difference == 3) & np.array([[{a, b} == pair for b in degree.tolist()] for a in degree.tolist()])
+        table[augmented] = _NEVER
+    return np.concatenate((table, np.zeros((1, NUM_CLASSES))))  # START: nothing before
+
+
+class _Search:
+    """The song as far as it has been sung, and the search for its next line."""
+
+    def __init__(
+        self, lyrics: Lyrics, rhythm: Rhythm, frame: Frame, window: _Window, model: PitchModel, taste: Taste
+    ) -> None:
+        self.lyrics = lyrics
+        self.rhythm = rhythm
+        self.frame = frame
+        self.window = window
+        self.model = model
+        self.taste = taste
+        self.copies: Copies = copy_sources(frame)
+        self.static = static_features(frame, self.copies)
+        self.bounds = [0]
+        for line in rhythm.lines:
+            self.bounds.append(self.bounds[-1] + len(line.notes))
+        self.classes = np.full(self.bounds[-1], START, dtype=np.int64)
+        self.states: list[State] = []
+        self.state = model.start()
+        self._plan_song()
+        self._rules()
+
+    def _plan_song(self) -> None:
+        """Decide what does not depend on any pitch: the register of each section, which lines repeat which."""
+        sections = self.lyrics.sections
+        self.index = {(line.section, line.line): number for number, line in enumerate(self.rhythm.lines)}
+        by_id = {section.id: number for number, section in enumerate(sections)}
+        first_of_role: dict[Role, int] = {}
+        self.original: list[int] = []  # the section that each one repeats, itself where it repeats none
+        self.parallel: list[int | None] = []  # the first section of the same role
+        for number, section in enumerate(sections):
+            source = by_id.get(section.repeat_of, number) if section.repeat_of is not None else number
+            self.original.append(self.original[source] if source < number else number)
+            self.parallel.append(first_of_role.get(section.role))
+            if section.lines:
+                first_of_role.setdefault(section.role, number)
+        roles = {section.role for section in sections if section.lines}
+        self.lifts = bool(roles & {Role.CHORUS, Role.HOOK}) and Role.VERSE in roles
+        # Sections whose melody is also the song's last one must be able to end it.
+        self.closing = self.original[self.rhythm.lines[-1].section]
+        self.sung = {False: [0.0, 0], True: [0.0, 0]}  # sum and number of classes sung in verses and in choruses
+
+    def _rules(self) -> None:
+        """Scores of every (note, class of the window) that depend on nothing sung: chord, key and metre."""
+        frame, taste = self.frame, self.taste
+        degree = (self.window.classes + LOWEST) % 12
+        scale = np.zeros(12, dtype=np.bool_)
+        scale[[0, 2, 3, 5, 7, 8, 10] if frame.minor else [0, 2, 4, 5, 7, 9, 11]] = True
+        tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
+        foreign = (frame.chord_tones > 0) & ~scale
+        scores = np.where(scale | foreign, 0.0, _NEVER)
+        chromatic = foreign.copy()
+        if frame.minor:
+            chromatic[:, 11] = False  # the leading note belongs to the key
+            scores[foreign[:, 11], 10] = _NEVER  # and drives out the natural seventh
+        scores -= taste.chromatic * chromatic
+        beside = np.roll(foreign, 1, axis=1) | np.roll(foreign, -1, axis=1)
+        scores -= taste.chromatic * (beside & ~tones)
+        strong = frame.strength >= 4
+        long = frame.duration > frame.meter.pulse_ticks
+        outside = ~tones
+        scores -= (taste.strong_chord * strong + taste.long_chord * long)[:, None] * outside
+        self.chord_tone = tones
+        self.scores = scores[:, degree]
+
+    def sing(self, number: int, seed: int) -> None:
+        """Find the pitches of a line and keep them."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        if start == end:
+            self.states.append(self.state)
+            return
+        line = self.rhythm.lines[number]
+        twin = self._twin(number)
+        if twin is not None:
+            self.classes[start:end] = self.classes[self.bounds[twin] : self.bounds[twin + 1]]
+            self.state = self.states[twin]
+        else:
+            rng = np.random.Generator(np.random.PCG64(seed))
+            forced = self._forced(number, rng)
+            self.classes[start:end], self.state = self._beam(number, forced, rng)
+        self.states.append(self.state)
+        chorus = self._is_chorus(line.section)
+        if chorus is not None:
+            total = self.sung[chorus]
+            total[0] += float(self.classes[start:end].sum())
+            total[1] += end - start
+
+    def _is_chorus(self, section: int) -> bool | None:
+        role = self.lyrics.sections[section].role
+        return True if role in (Role.CHORUS, Role.HOOK) else False if role is Role.VERSE else None
+
+    def _twin(self, number: int) -> int | None:
+        """Return the line whose pitches this one repeats altogether: its place in the section that is repeated."""
+        line = self.rhythm.lines[number]
+        source = self.original[line.section]
+        if source == line.section:
+            return None
+        twin = self.index.get((source, line.line))
+        if twin is None or twin >= number or self._onsets(twin) != self._onsets(number):
+            return None
+        return twin
+
+    def _onsets(self, number: int) -> list[int]:
+        """Onsets of a line's notes, counted from its first downbeat (a pick-up is negative)."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        onsets = self.frame.onset[start:end].tolist()
+        place, bar = int(self.frame.place[start]), self.frame.meter.bar_ticks
+        origin = onsets[0] - place + (bar if 2 * place >= bar else 0)
+        return [onset - origin for onset in onsets]
+
+    def _forced(self, number: int, rng: np.random.Generator) -> Ints:
+        """Classes that the line takes over from an earlier one, START where it is free."""
+        line = self.rhythm.lines[number]
+        section = self.lyrics.sections[line.section]
+        start, end = self.bounds[number], self.bounds[number + 1]
+        forced = np.full(end - start, START, dtype=np.int64)
+        draw = rng.random(3)
+        parallel = self._parallel_line(number)
+        if parallel is not None:
+            shared = self._shared(number, parallel)
+            if 2 * int((shared < START).sum()) >= end - start:
+                return self._only_fitting(number, parallel, shared)
+        inside = self._earlier_in_section(number)
+        if inside is None:
+            return forced
+        source = self.rhythm.lines[inside]
+        shared = self._shared(number, inside)
+        if (shared < START).mean() < 0.4:
+            return forced
+        last_of_section = line.line == len(section.lines) - 1
+        same_words = section.lines[source.line].text.casefold() == section.lines[line.line].text.casefold()
+        if same_words:
+            keep = end - start - (2 if last_of_section else 0)
+        else:
+            adjacent = number - inside == 1
+            if draw[0] < (0.35 if adjacent else 0.1):
+                shared = self._moved(number, shared)
+                keep = round((end - start) * 0.75)
+            elif draw[0] < (0.7 if adjacent else 0.9):
+                keep = round((end - start) * (0.5, 0.5, 0.6, 0.75)[int(draw[1] * 4)])
+            else:
+                return forced
+        shared[max(1, keep) :] = START
+        return self._only_fitting(number, inside, shared)
+
+    def _parallel_line(self, number: int) -> int | None:
+        """Return the line at the same place of an earlier section of the same kind."""
+        line = self.rhythm.lines[number]
+        if line.follows is not None and self.rhythm.lines[line.follows].section != line.section:
+            return line.follows
+        section = self.parallel[line.section]
+        return None if section is None else self.index.get((section, line.line))
+
+    def _earlier_in_section(self, number: int) -> int | None:
+        """Return the earlier line of the section whose melody this one takes up, as its rhythm or its words do."""
+        line = self.rhythm.lines[number]
+        words = self.lyrics.sections[line.section].lines
+        text = words[line.line].text.casefold()
+        for back in range(1, min(line.line, 8) + 1):
+            if words[line.line - back].text.casefold() == text:
+                return self.index.get((line.section, line.line - back))
+        if line.follows is not None and self.rhythm.lines[line.follows].section == line.section:
+            return line.follows
+        # Period form: lines 3 and 4 take up 1 and 2, if their rhythms let them.
+        return self.index.get((line.section, line.line - 2)) if line.line >= 2 else None
+
+    def _shared(self, number: int, source: int) -> Ints:
+        """Classes of `source` on the onsets that both lines have, START elsewhere."""
+        there = dict(
+            zip(self._onsets(source), self.classes[self.bounds[source] : self.bounds[source + 1]].tolist(), strict=True)
+        )
+        return np.array([there.get(onset, START) for onset in self._onsets(number)], dtype=np.int64)
+
+    def _only_fitting(self, number: int, source: int, shared: Ints) -> Ints:
+        """Let go of pitches that the chord here contradicts: on strong beats, on long notes and at the end."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        degree = (shared + LOWEST) % 12
+        weighty = (self.frame.strength[start:end] >= 4) | (
+            self.frame.duration[start:end] > self.frame.meter.pulse_ticks
+        )
+        weighty[-1] = True
+        fits = self.chord_tone[np.arange(start, end), degree]
+        # A suspension or passing note that the source line had over the same chord stays.
+        source_start, source_end = self.bounds[source], self.bounds[source + 1]
+        if source_end - source_start == end - start:
+            same = (self.chord_tone[source_start:source_end] == self.chord_tone[start:end]).all(axis=1)
+            fits |= same & (np.arange(end - start) < end - start - 1)
+        return np.where(weighty & ~fits, START, shared)
+
+    def _moved(self, number: int, shared: Ints) -> Ints:
+        """Move shared pitches along the scale by the step that suits the chords best: a sequence."""
+        start = self.bounds[number]
+        minor = self.frame.minor
+        scale = (0, 2, 3, 5, 7, 8, 10) if minor else (0, 2, 4, 5, 7, 9, 11)
+        tonic = -LOWEST  # class of the anchor
+        table = sequence_table(minor)
+        strong = self.frame.strength[start : start + len(shared)] >= 3
+        known = shared < START
+        best, best_fit = shared, -1.0
+        for steps in (-1, 1, -2, 2):
+            target = tonic + scale[steps % 7] + 12 * (steps // 7)
+            moved = np.full_like(shared, START)
+            moved[known] = table[shared[known], tonic, target]
+            if ((moved[known] < self.window.low) | (moved[known] > self.window.high)).any():
+                continue
+            rows = np.flatnonzero(known & strong)
+            fit = float(self.chord_tone[start + rows, (moved[rows] + LOWEST) % 12].mean()) if len(rows) else 0.5
+            if fit > best_fit + 0.05:
+                best, best_fit = moved, fit
+        return best
+
+    def _target(self, section: int) -> float:
+        """Class around which a section's line lies."""
+        middle = (self.window.low + self.window.high) / 2 - 0.5
+        if not self.lifts:
+            return middle
+        chorus = self._is_chorus(section)
+        if chorus is None:
+            return middle
+        wanted = middle + (CHORUS_LIFT if chorus else -CHORUS_LIFT) / 2
+        (total, count), (other_total, other_count) = self.sung[chorus], self.sung[not chorus]
+        if other_count:
+            wanted = other_total / other_count + (CHORUS_LIFT if chorus else -CHORUS_LIFT)
+        if count:  # what earlier lines missed, this one makes good
+            wanted += min(3.0, max(-3.0, wanted - total / count))
+        return min(self.window.high - 3.0, max(self.window.low + 3.0, wanted))
+
+    def _end(self, number: int) -> Floats:
+        """Score the last note of a line by degree, (12,): it closes, or leaves open what another line answers."""
+        line = self.rhythm.lines[number]
+        last = self.bounds[number + 1] - 1
+        section = self.lyrics.sections[line.section]
+        tones = self.chord_tone[last]
+        scores = np.where(tones, 0.0, _NEVER / 2)
+        stable = np.zeros(12)
+        stable[[0, 3 if self.frame.minor else 4, 7]] = 1
+        if line.line == len(section.lines) - 1:
+            scores += np.where(stable > 0, 0.0, _NEVER / 4)
+            scores[0] += 1.5
+            if line.section == self.closing:
+                scores += np.where(np.arange(12) == 0, 0.0, _NEVER / (1 if tones[0] else 8))
+        elif self.frame.line_answered[number]:
+            scores[0] -= 2.0
+            scores += 0.3 * stable
+        elif self.frame.line_rhyme[number] in (1, 2, 3):
+            scores[0] += 1.5
+            scores += 0.3 * stable
+        return scores
+
+    def _beam(self, number: int, forced: Ints, rng: np.random.Generator) -> tuple[Ints, State]:
+        """Search the line's pitches; returns their classes and the network's state after them."""
+        taste, window, model, frame = self.taste, self.window, self.model, self.frame
+        start, end = self.bounds[number], self.bounds[number + 1]
+        num_notes = end - start
+        classes = window.classes
+        scores = self.scores[start:end] + taste.noise * rng.gumbel(size=(num_notes, len(classes)))
+        through = np.arange(num_notes) / max(1, num_notes - 1)
+        middle = self._target(self.rhythm.lines[number].section) + taste.arch * (np.sin(np.pi * through) - 0.6)
+        scores -= taste.pull * (classes[None, :] - middle[:, None]) ** 2
+        scores[-1] += self._end(number)[(classes + LOWEST) % 12]
+        pinned = (forced >= window.low) & (forced <= window.high)
+        scores[pinned] += _FORCED * (classes[None, :] == forced[pinned, None])
+        scores += self._reach(scores, pinned)
+        motion = self._line_motion(number)
+
+        gates, skip = model.project(self.static[start:end])
+        copied = copied_classes(
+            Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
+            self.classes,
+        )
+        line = model.prepare(gates, skip, copied, frame.chord_root[start:end])
+        before = np.array([self.classes[start - 1] if start else START])
+        interval = np.array([self._interval(start - 1)])
+        state = self.state
+        total = np.zeros(1)
+        columns = interval_columns()[:, window.low : window.high + 1]
+        leaps = _leaps(frame.minor)[:, window.low : window.high + 1]
+        parents: list[Ints] = []
+        choices: list[Ints] = []
+        for note in range(num_notes):
+            log_p, state = model.step(line, note, state, before, interval, frame.minor)
+            moves = _motion()[interval] + motion[note]  # (B, 25)
+            at = columns[before]  # (B, W)
+            step_scores = log_p[:, window.low : window.high + 1] + scores[note] + leaps[before]
+            step_scores += np.where((before < START)[:, None], np.take_along_axis(moves, at, axis=1), 0.0)
+            candidates = np.round(total[:, None] + step_scores, 4).ravel()
+            order = np.argsort(-candidates, kind="stable")[: taste.beam]
+            parent, choice = np.divmod(order, len(classes))
+            interval = np.where(before[parent] < START, at[parent, choice], NUM_INTERVALS)
+            before = classes[choice]
+            state = State(state.hidden[parent], state.cell[parent])
+            total = candidates[order]
+            parents.append(parent)
+            choices.append(before)
+        sung = np.empty(num_notes, dtype=np.int64)
+        path = 0
+        for note in range(num_notes - 1, -1, -1):
+            sung[note] = choices[note][path]
+            path = int(parents[note][path])
+        return sung, State(state.hidden[:1], state.cell[:1])
+
+    def _interval(self, note: int) -> int:
+        """Interval that led to a note, plus 12; NUM_INTERVALS where there is none."""
+        if note < 1:
+            return NUM_INTERVALS
+        return int(np.clip(self.classes[note] - self.classes[note - 1], -12, 12)) + 12
+
+    def _line_motion(self, number: int) -> Floats:
+        """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        motion = np.zeros((end - start, NUM_INTERVALS))
+        motion[self.frame.held[start:end] == 1] = _held_motion()
+        back = int(self.frame.line_rhyme[number])
+        if back in (1, 2):
+            label_line = number - back
+            source_start, source_end = self.bounds[label_line], self.bounds[label_line + 1]
+            turn = np.diff(self.classes[source_start:source_end])[-2:]
+            signs = np.sign(np.arange(-12, 13))
+            for back_from_end, size in enumerate(turn[::-1].tolist()):
+                if end - start - 1 - back_from_end >= 1:
+                    motion[end - start - 1 - back_from_end] += self.taste.contour * (signs == np.sign(size))
+        return motion
+
+    def _reach(self, scores: Floats, pinned: NDArray[np.bool_]) -> Floats:
+        """Penalise pitches from which the next fixed one, or a fitting last note, cannot be reached by small steps."""
+        num_notes, width = scores.shape
+        reach = np.zeros_like(scores)
+        positions = np.arange(width)
+        goal: Ints | None = None
+        distance = 0
+        for note in range(num_notes - 1, -1, -1):
+            if goal is not None and distance < 4:
+                gap = np.abs(positions[:, None] - goal[None, :]).min(axis=1)
+                reach[note] = -self.taste.reach * np.maximum(0, gap - 3 * (distance + 1) + 1)
+            distance += 1
+            if pinned[note] or note == num_notes - 1:
+                goal = np.flatnonzero(scores[note] > scores[note].max() - (6.0 if pinned[note] else 8.0))
+                distance = 0
+        return reach

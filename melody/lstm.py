@@ -1,0 +1,270 @@
+"""The conditional LSTM that says which pitch a singer would take next, run in numpy.
+
+A recurrent product of experts (after Johnson, Keller and Weintraub, "Learning to Create Jazz Melodies Using a Product
+of Experts", 2017): one LSTM layer reads what is known of a note (melody/features.py) and the pitch before it; its
+output scores every pitch class as the sum of experts that look at the pitch in different ways:
+
+- as a degree of the key in its register (36 classes around the tonic),
+- as an interval from the note before (-12..12 semitones),
+- as a tone of the chord that sounds (0..11 semitones above its root),
+- as a copy of what earlier lines had at this place, at the same pitch or moved along the scale (a pointer, after
+  Vinyals et al., "Pointer Networks", 2015).
+
+Letters in shapes: B beam, N notes, H hidden units, F features, K copy sources, C pitch classes.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from melody.features import LOWEST, NUM_CLASSES, NUM_INTERVALS, NUM_STATIC, SOURCES, Copies, Frame, sequence_table
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+NUM_SOURCES = len(SOURCES)
+# Inputs after the static ones: copied pitches, then pitch before (NUM_CLASSES: none), interval before, "the note before
+# was the copied one" for every source.
+NUM_COPIED = NUM_SOURCES * NUM_CLASSES
+NUM_PREVIOUS = NUM_CLASSES + 1 + NUM_INTERVALS + 1 + NUM_SOURCES
+NUM_INPUTS = NUM_STATIC + NUM_COPIED + NUM_PREVIOUS
+NUM_OUTPUTS = NUM_CLASSES + NUM_INTERVALS + 12 + 2 * NUM_SOURCES
+START = NUM_CLASSES  # the "pitch before" of the first note, and of a place that no earlier line has
+
+_SHIPPED = Path(__file__).parent / "data" / "lstm"
+# Of the shipped model.safetensors; scripts/train_melody.py prints the new one after training.
+SHIPPED_SHA256 = "b8cb0c60ec90f895059b11d1687c2c755908ecd158e2b70ad40aafbed8dfe446"
+
+
+class ModelError(RuntimeError):
+    """Weights that are missing, damaged or of another shape than the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Shape of the network; saved as config.json beside the weights."""
+
+    hidden: int = 192
+    inputs: int = NUM_INPUTS
+    outputs: int = NUM_OUTPUTS
+
+    @classmethod
+    def load(cls, path: Path) -> "ModelConfig":
+        """Read config.json; ModelError if a key is unknown or the features have changed since training."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            config = cls(**values)
+        except TypeError as error:
+            raise ModelError(f"{path}: {error}") from error
+        if (config.inputs, config.outputs) != (NUM_INPUTS, NUM_OUTPUTS):
+            raise ModelError(
+                f"{path}: the model was trained on other features; train it again (scripts/train_melody.py)"
+            )
+        return config
+
+    def save(self, path: Path) -> None:
+        """Write config.json."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+class State(NamedTuple):
+    """What the network carries from note to note."""
+
+    hidden: Floats  # (B, H)
+    cell: Floats  # (B, H)
+
+
+class Prepared(NamedTuple):
+    """What one line's notes contribute whatever is sung before: computed for the whole line at once."""
+
+    gates: Floats  # (N, 4H)
+    skip: Floats  # (N, outputs): straight from features to experts
+    copied: Ints  # (N, K): class sung at the same place of earlier lines, START where there is none
+    chord_shift: Ints  # (N, C): each class as semitones above the chord's root
+
+
+class PitchModel:
+    """The network's weights and one step of it."""
+
+    def __init__(self, config: ModelConfig, weights: dict[str, Floats]) -> None:
+        """Take weights as `melody.train_lstm` exports them."""
+        hidden = config.hidden
+        shapes = {
+            "lstm.weight_ih_l0": (4 * hidden, NUM_INPUTS),
+            "lstm.weight_hh_l0": (4 * hidden, hidden),
+            "lstm.bias_ih_l0": (4 * hidden,),
+            "lstm.bias_hh_l0": (4 * hidden,),
+            "experts.weight": (NUM_OUTPUTS, hidden),
+            "experts.bias": (NUM_OUTPUTS,),
+            "skip.weight": (NUM_OUTPUTS, NUM_STATIC),
+        }
+        if {name: array.shape for name, array in weights.items()} != shapes:
+            raise ModelError("the weights do not have the shapes that config.json promises")
+        self.config = config
+        into = weights["lstm.weight_ih_l0"].T.copy()  # (inputs, 4H)
+        self._from_static = into[:NUM_STATIC]
+        self._from_copied = np.zeros((NUM_SOURCES, NUM_CLASSES + 1, 4 * hidden), dtype=np.float32)
+        self._from_copied[:, :NUM_CLASSES] = into[NUM_STATIC : NUM_STATIC + NUM_COPIED].reshape(
+            NUM_SOURCES, NUM_CLASSES, 4 * hidden
+        )
+        rest = NUM_STATIC + NUM_COPIED
+        self._from_pitch = into[rest : rest + NUM_CLASSES + 1]
+        rest += NUM_CLASSES + 1
+        self._from_interval = into[rest : rest + NUM_INTERVALS + 1]
+        self._from_agreement = into[rest + NUM_INTERVALS + 1 :]
+        self._recurrent = weights["lstm.weight_hh_l0"].T.copy()
+        self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
+        self._experts = weights["experts.weight"].T.copy()
+        self._experts_bias = weights["experts.bias"]
+        self._skip = weights["skip.weight"].T.copy()
+
+    def start(self) -> State:
+        """State before the first note, for a beam of one."""
+        zeros = np.zeros((1, self.config.hidden), dtype=np.float32)
+        return State(zeros, zeros)
+
+    def project(self, static: Floats) -> tuple[Floats, Floats]:
+        """Carry the static features (N, F) of a whole song to gates (N, 4H) and experts (N, outputs)."""
+        return static @ self._from_static + self._bias, static @ self._skip + self._experts_bias
+
+    def prepare(self, gates: Floats, skip: Floats, copied: Ints, chord_root: Ints) -> Prepared:
+        """Add what earlier lines sang at the same places; all arguments are the rows of one line."""
+        with_copies = gates + self._from_copied[np.arange(NUM_SOURCES), copied].sum(axis=1)
+        return Prepared(with_copies, skip, copied, _chord_shifts()[chord_root])
+
+    def step(
+        self, line: Prepared, note: int, state: State, before: Ints, interval: Ints, minor: bool
+    ) -> tuple[Floats, State]:
+        """Score every class for one note of a line: log-probabilities (B, C) and the state after reading its input.
+
+        `before` (B,) is the class sung before (START at the beginning); `interval` (B,) the interval that led to it,
+        plus 12, clipped to 0..24 (NUM_INTERVALS where there was none).
+        """
+        previous_copy = line.copied[note - 1] if note else np.full(NUM_SOURCES, START)
+        agreement = ((previous_copy == before[:, None]) & (before < START)[:, None]).astype(np.float32)
+        gates = (
+            line.gates[note]
+            + self._from_pitch[before]
+            + self._from_interval[interval]
+            + agreement @ self._from_agreement
+            + state.hidden @ self._recurrent
+        )
+        hidden = self.config.hidden
+        # torch's order of gates: input, forget, cell, output; sigmoid(x) = (1 + tanh(x / 2)) / 2 never overflows
+        sigmoid = 0.5 + 0.5 * np.tanh(0.5 * gates)
+        cell = sigmoid[:, hidden : 2 * hidden] * state.cell + sigmoid[:, :hidden] * np.tanh(
+            gates[:, 2 * hidden : 3 * hidden]
+        )
+        after = State(sigmoid[:, 3 * hidden :] * np.tanh(cell), cell)
+        outputs = after.hidden @ self._experts + line.skip[note]
+        scores = combine(outputs, before, line.copied[note], previous_copy, line.chord_shift[note], minor)
+        scores -= scores.max(axis=1, keepdims=True)
+        return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)), after
+
+
+def combine(outputs: Floats, before: Ints, copied: Ints, previous_copy: Ints, chord_shift: Ints, minor: bool) -> Floats:
+    """Add up the experts: outputs (B, outputs) to scores of classes (B, C)."""
+    num = NUM_CLASSES + NUM_INTERVALS
+    rows = np.arange(len(outputs))
+    scores = outputs[:, :NUM_CLASSES] + outputs[:, num + chord_shift]
+    scores += np.where(
+        (before < START)[:, None], outputs[rows[:, None], NUM_CLASSES + interval_columns()[before]], np.float32(0)
+    )
+    gates = outputs[:, num + 12 :]
+    table = sequence_table(minor)
+    for k in range(NUM_SOURCES):
+        if copied[k] == START:
+            continue
+        scores[:, copied[k]] += gates[:, k]
+        if previous_copy[k] != START:
+            known = np.flatnonzero(before < START)
+            target = table[before[known], previous_copy[k], copied[k]]
+            inside = target < NUM_CLASSES
+            scores[known[inside], target[inside]] += gates[known[inside], NUM_SOURCES + k]
+    return scores
+
+
+@cache
+def interval_columns() -> Ints:
+    """Interval expert by (class before, class): the interval plus 12, clipped to 0..24. The row START is unused."""
+    classes = np.arange(NUM_CLASSES)
+    columns = np.clip(classes[None, :] - classes[:, None], -12, 12) + 12
+    return np.concatenate((columns, np.full((1, NUM_CLASSES), 12)))
+
+
+@cache
+def _chord_shifts() -> Ints:
+    """Semitones of each class above the chord's root, by root (12: no chord, where classes count from the tonic)."""
+    semitones = np.arange(NUM_CLASSES) + LOWEST
+    return np.stack([(semitones - root) % 12 for root in [*range(12), 0]])
+
+
+def copied_classes(copies: Copies, classes: Ints) -> Ints:
+    """Class that each source sang at every note's place, (N, K), START where there is none; `classes` are (N,)."""
+    return np.where(copies.note >= 0, classes[np.maximum(copies.note, 0)], START)
+
+
+def dynamic_inputs(frame: Frame, copies: Copies, classes: Ints) -> Floats:
+    """Return what notes are told of the notes before them, (N, NUM_COPIED + NUM_PREVIOUS): for training."""
+    num_notes = len(classes)
+    rows = np.arange(num_notes)
+    copied = copied_classes(copies, classes)
+    blocks = np.zeros((num_notes, NUM_SOURCES, NUM_CLASSES + 1), dtype=np.float32)
+    blocks[rows[:, None], np.arange(NUM_SOURCES), copied] = 1
+    before = np.append(START, classes[:-1])
+    leap = np.clip(np.diff(classes, prepend=classes[:1]), -12, 12) + 12
+    interval = np.concatenate(([NUM_INTERVALS, NUM_INTERVALS], leap[1:-1]))[:num_notes]
+    agreement = (previous_copies(frame, copied) == before[:, None]) & (before < START)[:, None]
+    return np.concatenate(
+        (
+            blocks[:, :, :NUM_CLASSES].reshape(num_notes, NUM_COPIED),
+            np.eye(NUM_CLASSES + 1, dtype=np.float32)[before],
+            np.eye(NUM_INTERVALS + 1, dtype=np.float32)[interval],
+            agreement.astype(np.float32),
+        ),
+        axis=1,
+    )
+
+
+def previous_copies(frame: Frame, copied: Ints) -> Ints:
+    """Return what sources sang at the place of the note before, (N, K); START at the first note of a line."""
+    first = np.diff(frame.line, prepend=-1) != 0
+    return np.where(first[:, None], START, np.concatenate((np.full((1, NUM_SOURCES), START), copied[:-1])))
+
+
+def load_model(folder: Path = _SHIPPED, sha256: str | None = None) -> PitchModel:
+    """Load a model folder; the shipped one is checked against its SHA-256 before it is read.
+
+    Raises ModelError where a file is missing, differs from what this version was made with, or has other shapes.
+    """
+    path = folder / "model.safetensors"
+    expected = SHIPPED_SHA256 if folder == _SHIPPED and sha256 is None else sha256
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"the melody model is missing: {path} ({error.strerror}); install songwright again") from error
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise ModelError(
+            f"{path} is not the melody model that this version was made with (its SHA-256 differs); "
+            "install songwright again, or give the folder of a model that you trained"
+        )
+    config = ModelConfig.load(folder / "config.json")
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    return PitchModel(config, {name: array.astype(np.float32) for name, array in weights.items()})
+
+
+@cache
+def shipped_model() -> PitchModel:
+    """Return the model that comes with songwright, loaded once."""
+    return load_model()
