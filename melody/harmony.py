@@ -1,81 +1,22 @@
-"""Chords: read or inferred for songs of the corpus, planned for new songs.
+"""Chords: read or inferred for songs of the corpus; `plan_chords` (melody/chord_plan.py) makes them for new songs.
 
-A chord state is a root above the tonic and one of four quality classes; songs are cut into units of a bar, or of half
-a bar where bars have two strong beats. A hidden Markov model joins what chords follow each other with what melody
-notes they carry (Simon, Morris and Basu, MySong, 2008, with a key-aware emission). Both were counted in lead sheets.
+Songs are cut into units of a bar, or of half a bar where bars have two strong beats. A hidden Markov model joins what
+chords follow each other with what melody notes they carry (Simon, Morris and Basu, MySong, 2008, with an emission that
+knows the key). Both were counted in lead sheets.
 """
 
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from align.corpus import CorpusSong
 from align.meter import Meter
-from melody.theory import QUALITIES, Chord, ChordSpan, Key
+from melody.chord_model import MODES, NUM_STATES, Floats, Model, chord_of, load_model
+from melody.theory import Chord, ChordSpan, Key
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-CLASSES = ("", "m", "7", "dim")  # the quality that stands for each class: major, minor, dominant, diminished
-NUM_STATES = 12 * len(CLASSES)  # state = semitones of the root above the tonic * 4 + class
-MODES = ("major", "minor")
 EMISSION_WEIGHT = 0.8  # neighbouring notes are not independent; both weights chosen on training groups (see the card)
 END_WEIGHT = 0.4  # of the learned taste for I and V at line ends
-
-_FOLDER = Path(__file__).parent / "data" / "harmony"
-_SHA256 = "36cb336d0b7a7af0014c4f173a6ef58fe556184e07cb7aa88be5e1112e4abd95"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """Counted log probabilities. M modes, S states."""
-
-    start: Floats  # (M, S): the first unit
-    stay: Floats  # (M, 2): probability (not its log) that a chord goes on, into a bar and into a half bar
-    change: Floats  # (M, S, S): the next chord, given that it changes; -inf on the diagonal
-    emission: Floats  # (M, 2, S, 12): pitch class above the tonic, on strong beats and elsewhere
-    line_end: Floats  # (M, S): log ratio of a state at line ends to the state anywhere
-    song_end: Floats  # (M, S): the same for the last unit
-
-
-class HarmonyDataError(RuntimeError):
-    """The chord model's file is missing or is not the one that this version was made with."""
-
-
-@cache
-def load_model() -> Model:
-    """Read the chord model; HarmonyDataError if its file is missing or changed."""
-    path = _FOLDER / "chords.safetensors"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise HarmonyDataError(f"cannot read {path}; reinstall songwright") from error
-    if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise HarmonyDataError(f"{path} is not the file that this version was made with; reinstall songwright")
-    from safetensors.numpy import load
-
-    return Model(**{name: array.astype(np.float64) for name, array in load(data).items()})
-
-
-def state_of(chord: Chord, key: Key) -> int:
-    """Return the chord's state in the key."""
-    intervals = QUALITIES[chord.quality]
-    if 3 in intervals and 4 not in intervals:
-        quality = 1 if 7 in intervals else 3
-    else:
-        quality = 2 if 10 in intervals else 0
-    return (chord.root - key.tonic) % 12 * len(CLASSES) + quality
-
-
-def chord_of(state: int, key: Key) -> Chord:
-    """Return the plain chord of a state."""
-    root, quality = divmod(state, len(CLASSES))
-    return Chord((root + key.tonic) % 12, CLASSES[quality])
 
 
 def unit_ticks(meter: Meter) -> int:

@@ -171,7 +171,10 @@ class Chord:
 
     def bass_name(self, fifths: int) -> str:
         """Name of the bass: of the root, or of the note after the stroke, spelled as a note of the chord."""
-        return self.root_name(fifths) if self.bass is None else self.spell(self.bass, fifths)
+        if self.bass is None:
+            return self.root_name(fifths)
+        name = self.spell(self.bass, fifths)
+        return name if len(name) < 3 else spell(self.bass, 0)  # D#7/G in G sharp minor, not D#7/F##
 
     def spell(self, pitch_class: int, fifths: int) -> str:
         """Name of a note heard over this chord: chord tones as the chord spells them, others as the key does."""
@@ -185,8 +188,7 @@ class Chord:
             steps = -6  # a diminished fifth: the only tritone among the qualities
         elif interval == 3 and "7#9" in self.quality:
             steps = 9
-        position = self._root_position(fifths) + steps
-        return _name(position) if -9 < position < 13 else spell(pitch_class, fifths)
+        return _name(self._root_position(fifths) + steps)
 
     def symbol(self, fifths: int) -> str:
         """Write the symbol as the key signature spells it."""

@@ -12,21 +12,9 @@ import numpy as np
 from safetensors.numpy import save
 
 from align.corpus import CorpusSong, read_corpus
+from melody.chord_model import CLASSES, MODES, NUM_STATES, Floats, Ints, Model, state_of
 from melody.corpus import song_key
-from melody.harmony import (
-    CLASSES,
-    MODES,
-    NUM_STATES,
-    Floats,
-    Ints,
-    Model,
-    Unit,
-    given_chords,
-    line_end_units,
-    note_weights,
-    song_units,
-    state_of,
-)
+from melody.harmony import Unit, given_chords, line_end_units, note_weights, song_units
 from melody.theory import ChordSpan, Key
 
 
