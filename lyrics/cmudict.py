@@ -4,15 +4,22 @@
 Source: CMUdict 0.7b and later fixes (github.com/cmusphinx/cmudict); licence in `data/cmudict.LICENSE`.
 """
 
+from bisect import bisect_right
 from functools import cache
 from pathlib import Path
 
 DICTIONARY = Path(__file__).parent / "data" / "cmudict.txt"
 
 
+_STRIDE = 2048  # bytes between two anchors
+
+
 @cache
-def _dictionary() -> bytes:
-    return b"\n" + DICTIONARY.read_bytes()
+def _dictionary() -> tuple[bytes, list[bytes], list[int]]:
+    """Read the file; about every 2048 bytes a word and its place, so that a look-up searches a small stretch."""
+    data = b"\n" + DICTIONARY.read_bytes()
+    places = [data.find(b"\n", place) for place in range(0, len(data) - _STRIDE, _STRIDE)]
+    return data, [data[place + 1 : data.find(b"\t", place)] for place in places], places
 
 
 @cache
@@ -22,18 +29,15 @@ def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     >>> pronunciations("read")
     (('R', 'EH1', 'D'), ('R', 'IY1', 'D'))
     """
-    dictionary = _dictionary()
+    data, words, places = _dictionary()
     key = word.encode()
-    low, high = 0, len(dictionary)
-    while low < high:  # binary search over line starts
-        middle = (low + high) // 2
-        start = dictionary.rfind(b"\n", 0, middle + 1) + 1
-        end = dictionary.find(b"\t", start)
-        if end < 0 or dictionary[start:end] > key:
-            high = start - 1
-        elif dictionary[start:end] < key:
-            low = dictionary.find(b"\n", end)
-        else:
-            line = dictionary[end + 1 : dictionary.find(b"\n", end)].decode()
-            return tuple(tuple(entry.split()) for entry in line.split("\t"))
-    return ()
+    index = bisect_right(words, key)
+    if not index:
+        return ()
+    line = b"\n" + key + b"\t"
+    start = data.find(line, places[index - 1], places[index] + 1 if index < len(places) else len(data))
+    if start < 0:
+        return ()
+    start += len(line)
+    entries = data[start : data.find(b"\n", start)].decode()
+    return tuple(tuple(entry.split()) for entry in entries.split("\t"))

@@ -1,5 +1,6 @@
 """Syllables of a pronunciation: ARPAbet phones in, one group of phones per vowel out."""
 
+import itertools
 from collections.abc import Sequence
 
 VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
@@ -9,7 +10,8 @@ VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
 _CLUSTERS = frozenset(
     tuple(cluster.split())
     for cluster in (
-        "P L,P R,P Y,B L,B R,B Y,T R,T W,T Y,D R,D W,D Y,K L,K R,K W,K Y,G L,G R,G W,G Y,F L,F R,F Y,V Y,TH R,TH W,TH Y,"
+        "P L,P R,P Y,B L,B R,B Y,T R,T W,T Y,D R,D W,D Y,K L,K R,K W,K Y,G L,G R,G W,G Y,F L,F R,F Y,V Y,TH R,TH W,"
+        "TH Y,"
         "S L,S M,S N,S P,S T,S K,S W,S F,S Y,SH R,HH Y,HH W,M Y,N Y,L Y,"
         "S P L,S P R,S P Y,S T R,S T Y,S K L,S K R,S K W,S K Y"
     ).split(",")
@@ -44,7 +46,7 @@ def syllabify(phones: Sequence[str]) -> list[tuple[str, ...]]:
     if not nuclei:
         raise ValueError(f"a pronunciation needs a vowel with a stress digit, got {' '.join(phones) or 'nothing'}")
     starts = [0]
-    for before, nucleus in zip(nuclei, nuclei[1:], strict=False):
+    for before, nucleus in itertools.pairwise(nuclei):
         start = nucleus
         while start - 1 > before and legal_onset(phones[start - 1 : nucleus]):
             start -= 1

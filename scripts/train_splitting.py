@@ -1,0 +1,197 @@
+"""Learn from songs how engravers divide words among syllables, and how many syllables they sing.
+
+    python scripts/train_splitting.py DATA.parquet [--penalty 1.0] [--tune]
+
+Reads the training part of the English songs, art songs included (songs with `CorpusSong.held_out` are never looked at),
+and writes to lyrics/data/spelling: `cuts.json` (weights of the cut model), `printed.json` (frequent words that the
+model divides otherwise than print does) and `sung.json` (words that are sung in another number of syllables than the
+first pronunciation of CMUdict has: that of a later one). `--tune` leaves out one training group in ten and scores it.
+"""
+
+import argparse
+import itertools
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.corpus import CorpusSong, read_corpus
+from lyrics import spelling
+from lyrics.cmudict import pronunciations
+from lyrics.syllable import count_syllables
+
+STYLES = ("popular", "folk", "hymn", "carol", "spiritual", "art")
+Parts = tuple[str, ...]
+Divisions = dict[str, Counter[Parts]]
+Floats = NDArray[np.float64]
+
+
+def words_of(song: CorpusSong) -> list[Parts]:
+    """Words of a song as lower-case parts without punctuation; apostrophes stay, straight."""
+    parts: list[list[str]] = [[] for _ in song.words]
+    for syllable in song.syllables:
+        text = syllable.text.lower().replace("’", "'").replace("‘", "'")
+        parts[syllable.word].append(re.sub(r"[^a-z'à-ÿœ-]", "", text).strip("-"))
+    return [tuple(part) for part in parts if all(part)]
+
+
+def is_broken(words: list[Parts]) -> bool:
+    """Whether a row was typed without hyphens ("val ley"), or runs words together.
+
+    The rule: at two or more places, a one-syllable token that is no word makes a dictionary word with its neighbour.
+    """
+    places = 0
+    for left, right in itertools.pairwise(words):
+        if len(left) == len(right) == 1 and not (pronunciations(left[0]) and pronunciations(right[0])):
+            places += bool(pronunciations(left[0] + right[0]))
+    return places > 1
+
+
+def count_divisions(songs: Iterable[CorpusSong]) -> Divisions:
+    """Count how each word is divided; words of letters a-z alone."""
+    divisions: Divisions = defaultdict(Counter)
+    for song in songs:
+        words = words_of(song)
+        if not is_broken(words):
+            for parts in words:
+                if re.fullmatch("[a-z]+", "".join(parts)):
+                    divisions["".join(parts)][parts] += 1
+    return divisions
+
+
+class Example(NamedTuple):
+    """One gap between syllables: features of each candidate cut, and how often each was printed."""
+
+    features: list[list[str]]
+    counts: Floats
+
+
+def examples_of(divisions: Divisions) -> list[Example]:
+    """All gaps of all words whose number of syllables the dictionary knows."""
+    examples = []
+    for word, counter in divisions.items():
+        for count in sorted({len(parts) for parts in counter} - {1}):
+            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
+            gaps = spelling.find_gaps(word, phones) if phones else None
+            for number, gap in enumerate(gaps or ()):
+                cuts = range(gap.low + 1, gap.high + 1)
+                counts = np.zeros(len(cuts))
+                for parts, times in counter.items():
+                    cut = sum(map(len, parts[: number + 1]))
+                    if len(parts) == count and cut in cuts:
+                        counts[cut - cuts.start] += times
+                if counts.any():
+                    examples.append(Example([gap.features(cut) for cut in cuts], counts))
+    return examples
+
+
+def fit(examples: list[Example], penalty: float) -> dict[str, float]:
+    """Fit a conditional logit with an L2 penalty; a word seen n times weighs sqrt(n)."""
+    from scipy.optimize import minimize
+
+    index: dict[str, int] = {}
+    features, rows, owners, targets = [], [], [], []
+    for number, example in enumerate(examples):
+        weight = example.counts.sum() ** -0.5
+        for names, times in zip(example.features, example.counts, strict=True):
+            features += [index.setdefault(name, len(index)) for name in names]
+            rows += [len(owners)] * len(names)
+            owners.append(number)
+            targets.append(times * weight)
+    feature, row, owner, target = (np.array(values) for values in (features, rows, owners, targets))
+    total = np.bincount(owner, target)[owner]
+
+    def objective(weights: Floats) -> tuple[float, Floats]:
+        score = np.bincount(row, weights[feature], len(owner))
+        peak = np.full(len(examples), -np.inf)
+        np.maximum.at(peak, owner, score)
+        exp = np.exp(score - peak[owner])
+        probability = exp / np.bincount(owner, exp)[owner]
+        loss = -(target * np.log(probability + 1e-12)).sum() + penalty / 2 * (weights**2).sum()
+        slope = np.bincount(feature, (probability * total - target)[row], len(index)) + penalty * weights
+        return float(loss), slope
+
+    result = minimize(objective, np.zeros(len(index)), jac=True, method="L-BFGS-B", options={"maxiter": 150})
+    return dict(zip(index, result.x.tolist(), strict=True))
+
+
+def accuracy(divisions: Divisions) -> tuple[float, float]:
+    """Share of printed words of two or more syllables that `split` divides alike, and the best share possible."""
+    same = best = total = 0
+    for word, counter in divisions.items():
+        for count in {len(parts) for parts in counter} - {1}:
+            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
+            if phones:
+                times = {parts: n for parts, n in counter.items() if len(parts) == count}
+                same += times.get(spelling.split(word, phones), 0)
+                best += max(times.values())
+                total += sum(times.values())
+    return same / total, best / total
+
+
+def write(name: str, table: dict[str, int] | dict[str, str]) -> None:
+    """Write a table, sorted, one entry per line."""
+    text = json.dumps(dict(sorted(table.items())), ensure_ascii=False, indent=0)
+    (spelling.DATA / name).write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Fit the cut model, then list what it and CMUdict miss."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--penalty", type=float, default=1.0)
+    parser.add_argument("--smallest", type=int, default=12, help="weights below this, in hundredths, are dropped")
+    parser.add_argument("--tune", action="store_true", help="keep one group in ten apart and score it")
+    options = parser.parse_args()
+
+    songs = [song for song in read_corpus(options.data, styles=STYLES) if not song.held_out]
+    apart = [song for song in songs if options.tune and int(song.group, 16) % 10 == 1 and song.style != "art"]
+    kept = [song for song in songs if not (options.tune and int(song.group, 16) % 10 == 1)]
+    divisions = count_divisions(kept)
+    weights = fit(examples_of(divisions), options.penalty)
+    rounded = {name: round(100 * weight) for name, weight in weights.items()}
+    write("cuts.json", {name: weight for name, weight in rounded.items() if abs(weight) >= options.smallest})
+    write("printed.json", {})
+    spelling.cut_weights.cache_clear()
+    spelling.printed.cache_clear()
+    print(f"{len(divisions)} words, {len(weights)} features, {len(spelling.cut_weights())} kept")
+    if apart:
+        print(
+            "tuning part, without the list of words: {:.4f} of at best {:.4f}".format(*accuracy(count_divisions(apart)))
+        )
+
+    printed: dict[str, str] = {}
+    for word, counter in divisions.items():
+        for count in {len(parts) for parts in counter} - {1}:
+            times = {parts: n for parts, n in counter.items() if len(parts) == count}
+            parts = max(times, key=lambda parts: (times[parts], parts))
+            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
+            if phones and times[parts] >= 3 and times[parts] > sum(times.values()) / 2:
+                if spelling.split(word, phones) != parts:
+                    printed[f"{word}{count}"] = "-".join(parts)
+    write("printed.json", printed)
+    spelling.printed.cache_clear()
+    print(f"{len(printed)} words listed")
+    if apart:
+        print("tuning part, with it: {:.4f} of at best {:.4f}".format(*accuracy(count_divisions(apart))))
+
+    sung: dict[str, int] = {}
+    for word, counter in divisions.items():
+        counts: Counter[int] = Counter()
+        for parts, times in counter.items():
+            counts[len(parts)] += times
+        known = [count_syllables(phones) for phones in pronunciations(word)]
+        most, times = max(counts.items(), key=lambda item: (item[1], -item[0]))
+        if most in known[1:] and most != known[0] and times >= 2 and times > 0.6 * sum(counts.values()):
+            sung[word] = most
+    write("sung.json", sung)
+    print(f"{len(sung)} words with a sung number of syllables")
+
+
+if __name__ == "__main__":
+    main()
