@@ -1,4 +1,4 @@
-"""Songwright: the lyrics stage. Public names load their modules on first use, so importing the package costs nothing."""
+"""Songwright: the lyrics stage. Public names load their modules when first used: importing the package is free."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
