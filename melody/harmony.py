@@ -13,7 +13,10 @@ import numpy as np
 from align.corpus import CorpusSong
 from align.meter import Meter
 from melody.chord_model import MODES, NUM_STATES, Floats, Model, chord_of, load_model
+from melody.chord_plan import plan_chords
 from melody.theory import Chord, ChordSpan, Key
+
+__all__ = ["infer_chords", "plan_chords"]
 
 EMISSION_WEIGHT = 0.8  # neighbouring notes are not independent; both weights chosen on training groups (see the card)
 END_WEIGHT = 0.4  # of the learned taste for I and V at line ends

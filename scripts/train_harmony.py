@@ -1,11 +1,13 @@
-"""Count the chord model from lead sheets: `python scripts/train_harmony.py songs_open.parquet`.
+"""Count the chord models from lead sheets: `python scripts/train_harmony.py songs_open.parquet`.
 
-Writes melody/data/harmony/chords.safetensors and prints its SHA-256, which belongs into melody/harmony.py.
+Writes chords.safetensors (what is sung over which chord) and plan.safetensors (what follows what from bar to bar) to
+melody/data/harmony and prints their SHA-256, which belong into melody/chord_model.py and melody/chord_plan.py.
 """
 
 import argparse
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from safetensors.numpy import save
 
 from align.corpus import CorpusSong, read_corpus
 from melody.chord_model import CLASSES, MODES, NUM_STATES, Floats, Ints, Model, state_of
+from melody.chord_plan import METERS, PLACES, TABLE_OF_STYLE, TABLES, PlanModel
 from melody.corpus import song_key
-from melody.harmony import Unit, given_chords, line_end_units, note_weights, song_units
+from melody.harmony import Unit, given_chords, line_end_units, note_weights, song_units, viterbi
 from melody.theory import ChordSpan, Key
 
 
@@ -180,18 +183,92 @@ def _log_ratio(counts: Floats, anywhere: Floats) -> Floats:
     return result
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BarChords:
+    """A song's chord states bar by bar, with the bars where its lines begin and end."""
+
+    states: Ints
+    line_starts: tuple[int, ...]
+    line_ends: tuple[int, ...]
+
+
+def bar_chords(song: CorpusSong, model: Model) -> BarChords:
+    """Return the chord at every bar line: the given one, or the inferred one where none is given."""
+    key = song_key(song)
+    units = song_units(song)
+    if song.chords:
+        states = unit_states(given_chords(song, units), units, key)
+    else:
+        states = np.array(viterbi(song, key, units, model))
+    bars = [index for index, unit in enumerate(units) if unit.first]
+    starts = np.array([units[index].start for index in bars])
+    begins: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    half = song.meter.bar_ticks // 2
+    for note in song.notes:
+        if not note.held:
+            line = song.syllables[note.syllable].line
+            bar = int(np.searchsorted(starts, note.onset, side="right")) - 1
+            begins.setdefault(line, bar + (note.place > half))  # what begins late is a pick-up to the next bar
+            ends[line] = max(bar, 0)
+    return BarChords(
+        states[bars],
+        tuple(min(max(bar, 0), len(bars) - 1) for bar in begins.values()),
+        tuple(ends.values()),
+    )
+
+
+def count_plan(songs: list[CorpusSong], model: Model) -> PlanModel:
+    """Count bar-to-bar changes by style; lead sheets also teach the other styles, at a lower weight."""
+    shape = (len(TABLES), len(MODES))
+    change = np.zeros((*shape, NUM_STATES, NUM_STATES))
+    anywhere = np.zeros((*shape, NUM_STATES))
+    places = np.zeros((*shape, len(PLACES), NUM_STATES))
+    stay = np.full((len(TABLES), len(METERS), 2), 2.0)
+    for song in songs:
+        mode = MODES.index(song_key(song).mode)
+        bars = bar_chords(song, model)
+        states = bars.states
+        own = TABLE_OF_STYLE[song.style]
+        weights = {own: 1.0} | ({table: 0.3 for table in range(len(TABLES)) if table != own} if own == 0 else {})
+        for table, weight in weights.items():
+            np.add.at(anywhere[table, mode], states, weight)
+            moved = states[:-1] != states[1:]
+            np.add.at(change[table, mode], (states[:-1][moved], states[1:][moved]), weight)
+            stay[table, METERS.index(str(song.meter))] += weight * moved.sum(), weight * (~moved).sum()
+            for place, where in enumerate(
+                ((0,), bars.line_starts, tuple(bar - 1 for bar in bars.line_ends if bar), bars.line_ends)
+            ):
+                np.add.at(places[table, mode, place], states[list(where)], weight)
+    change[:, 1] += minor_prior()
+    anywhere[:, 1] += minor_prior().sum(axis=0)
+    places[:, 1, 3] += _minor_ends()
+    return PlanModel(
+        change=np.stack([[_change_log(*pair) for pair in zip(*rows, strict=True)] for rows in zip(change, anywhere, strict=True)]),
+        stay=stay[..., 1] / stay.sum(axis=2),
+        share=np.log(_share(anywhere)),
+        place=_log_ratio(places, anywhere[:, :, None]),
+    )
+
+
+def write(model: Model | PlanModel, path: Path) -> None:
+    """Write the arrays of a model and print the hash of the file."""
+    data = save({name: getattr(model, name).astype(np.float32) for name in model.__dataclass_fields__})
+    path.write_bytes(data)
+    print(f"{path}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+
+
 def main() -> None:
     """Read the command line, count, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="songs_open.parquet")
-    parser.add_argument("--out", type=Path, default=Path("melody/data/harmony/chords.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("melody/data/harmony"))
     options = parser.parse_args()
     songs = [song for song in first_verses(read_corpus(options.data)) if not song.held_out]
     model = count_model([song for song in songs if song.chords], songs)
-    data = save({name: getattr(model, name).astype(np.float32) for name in model.__dataclass_fields__})
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(data)
-    print(f"{options.out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write(model, options.out / "chords.safetensors")
+    write(count_plan(songs, model), options.out / "plan.safetensors")
 
 
 if __name__ == "__main__":
