@@ -74,9 +74,11 @@ def write_musicxml(song: Song, path: Path, *, force: bool = False) -> None:
     write_files({path: musicxml_bytes(song)}, force=force)
 
 
-def musicxml_bytes(song: Song) -> bytes:
+def musicxml_bytes(song: Song, *, extend_inside_words: bool = True) -> bytes:
     """Return the song as a MusicXML file.
 
+    Every melisma gets an `<extend>`. Engravers draw hyphens, not extenders, where the word goes on; a program that
+    draws every `<extend>` as a line can be given a file without those (`extend_inside_words`).
     Raises ValueError if a note's onset or length is no multiple of a sixty-fourth note.
     """
     root = Element("score-partwise", version="4.0")
@@ -88,6 +90,11 @@ def musicxml_bytes(song: Song) -> bytes:
     _sub(score_part, "part-name", "Voice")
     part = _sub(root, "part", id="P1")
     _write_bars(song, part)
+    if not extend_inside_words:
+        for lyric in part.iter("lyric"):
+            extend = lyric.find("extend")
+            if extend is not None and lyric.findtext("syllabic") in ("begin", "middle"):
+                lyric.remove(extend)
     ElementTree.indent(root, " ")
     return (_DOCTYPE + ElementTree.tostring(root, encoding="unicode") + "\n").encode()
 

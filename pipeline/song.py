@@ -17,6 +17,7 @@ from align.meter import TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 from melody.theory import Chord, ChordSpan, Key
+from pipeline.errors import SongError
 from pipeline.json_fields import Fields, JsonError, load_json
 from pipeline.seeds import MAX_SEED, line_seed
 from pipeline.version import VERSION
@@ -25,15 +26,6 @@ FORMAT = "songwright.song/1"
 PROGRAM = f"songwright {VERSION}"
 MIDI_LYRICS = ("plain", "hyphen", "rp017", "kar")  # see pipeline.midi
 BACKING = ("in-place", "skip")  # what is done with (backing words)
-
-
-class SongError(ValueError):
-    """A document that is not a sound song; the message says where (a JSON path) and what is wrong."""
-
-    def __init__(self, path: str, message: str) -> None:
-        """Keep the place, for example "$.sections[0].lines[2]", for callers that want to point at it."""
-        super().__init__(f"{path}: {message}")
-        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +268,8 @@ def _check_line(song: Song, line: SungLine, path: str, previous_end: int) -> int
     if not line.words:
         raise SongError(f"{path}.words", "a line needs at least one word")
     for k, word in enumerate(line.words):
+        if not word.syllables:
+            raise SongError(f"{path}.words[{k}].syllables", "a word needs at least one syllable")
         if "".join(syllable.text for syllable in word.syllables) != word.text:
             raise SongError(f"{path}.words[{k}]", f"the syllables do not spell {word.text!r}")
         for m, syllable in enumerate(word.syllables):

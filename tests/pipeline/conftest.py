@@ -119,6 +119,12 @@ def song() -> Song:
     return plain_song()
 
 
+@pytest.fixture
+def compound() -> Song:
+    """Return the song in 6/8."""
+    return compound_song()
+
+
 @pytest.fixture(params=[plain_song, compound_song], ids=["4/4 with pick-up", "6/8"])
 def any_song(request: pytest.FixtureRequest) -> Song:
     """Return each song in turn."""
