@@ -136,12 +136,10 @@ def _look_up(word: str) -> _Entry | None:
     for ending, replacements in _ENDINGS:
         if word.endswith(ending):
             stem = word[: -len(ending)]
-            if len(stem) < 3:
-                continue
             for replacement in replacements:
                 entry = lexicon.get(stem + replacement)
-                if entry is not None:
+                if entry is not None and len(entry.word) > 2:
                     return entry
-            if stem[-1] == stem[-2] and stem[:-1] in lexicon:
+            if len(stem) > 3 and stem[-1] == stem[-2] and stem[:-1] in lexicon:
                 return lexicon[stem[:-1]]
     return None
