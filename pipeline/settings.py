@@ -29,11 +29,15 @@ VOICES: dict[str, tuple[int, int]] = {
 }
 LOWEST, HIGHEST = 21, 108  # the piano's keyboard
 MIN_TEMPO, MAX_TEMPO = 30, 300  # quarter notes per minute
-_DARK = -0.08  # valence below which a song is in minor; without an opinion, words of the lexicon average above 0
+_DARK, _BRIGHT = -0.05, 0.08  # valence under which a song is in minor, and over which in major
+_MINOR_SHARE = 0.3  # of the songs between
+_LIVELY, _CALM = 0.25, 0.05  # energy; the words of half of the songs in the corpus lie between 0.1 and 0.2
 _TRIPLE_FEET = ("anapestic", "dactylic")
 _SACRED = 3  # words of faith that make a stanzaic song a hymn
-# Quarter notes per minute at energy 0, and how many more at energy 1. In 6/8 and 12/8 96 is 64 dotted quarters.
-_TEMPO = {"4/4": (96, 64), "3/4": (106, 64), "2/4": (88, 56), "6/8": (96, 64), "12/8": (100, 64)}
+_MEAN_ENERGY = 0.15
+# Quarter notes per minute at the mean energy, and how many more for a unit of energy.
+# In 6/8, 96 is 64 dotted quarters a minute.
+_TEMPO = {"4/4": (100, 80), "3/4": (110, 80), "2/4": (92, 70), "6/8": (98, 80), "12/8": (100, 80)}
 _SLOWEST, _FASTEST = 60, 140
 _TITLE_WORDS = 7
 _MARKS = ',.;:!?()-–—"“”'
@@ -235,13 +239,12 @@ def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
 def _key(lyrics: Lyrics, analysis: Analysis, low: int, high: int, style: str, seed: int) -> tuple[Key, str]:
     mood = analysis.mood
     if mood.valence < _DARK:
-        mode = "minor"
-        why = f"minor because the words are dark{_examples(analysis, -1)}"
-    elif mood.valence > -_DARK:
-        mode = "major"
-        why = f"major because the words are bright{_examples(analysis, 1)}"
+        mode, why = "minor", f"minor because the words are dark{_examples(analysis, -1)}"
+    elif mood.valence > _BRIGHT:
+        mode, why = "major", f"major because the words are bright{_examples(analysis, 1)}"
     else:
-        mode, why = "major", "major because the words are neither dark nor bright"
+        mode = "minor" if _share(seed, "mode", lyrics) < _MINOR_SHARE else "major"
+        why = f"{mode} suits words that are neither dark nor bright"
     # A melody lies around its tonic (a fourth under it to a sixth over it) or between two tonics; the keys that put
     # the middle of one of these within two semitones of the middle of the voice are handy, plain ones more so.
     middle = (low + high) / 2
@@ -267,11 +270,11 @@ def _key(lyrics: Lyrics, analysis: Analysis, low: int, high: int, style: str, se
 def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple[float, str]:
     energy = analysis.mood.energy
     base, gain = _TEMPO[str(meter)]
-    qpm = base + gain * energy + 8 * (_share(seed, "tempo", lyrics) - 0.5)
+    qpm = base + gain * (energy - _MEAN_ENERGY) + 8 * (_share(seed, "tempo", lyrics) - 0.5)
     tempo = float(min(max(2 * round(qpm / 2), _SLOWEST), _FASTEST))
-    if energy > 0.15:
+    if energy > _LIVELY:
         return tempo, f"the words are lively{_examples(analysis, 1, energy=True)}"
-    if energy < -0.08:
+    if energy < _CALM:
         return tempo, f"the words are calm{_examples(analysis, -1, energy=True)}"
     return tempo, "the words are neither calm nor excited"
 
