@@ -51,14 +51,14 @@ def load_plan_model() -> PlanModel:
 # (semitones above the tonic, class) -> factor by table.
 _MAJOR_USE: dict[tuple[int, str], tuple[float, float, float]] = {
     (0, ""): (0.8, 0.8, 1.0),
-    (2, "m"): (1.0, 1.0, 0.7),
+    (2, "m"): (1.7, 1.6, 1.2),
     (4, "m"): (1.5, 0.7, 0.4),
-    (5, ""): (1.8, 2.0, 1.8),
-    (7, ""): (4.0, 6.0, 6.0),
-    (7, "7"): (0.4, 0.5, 0.4),
-    (9, "m"): (3.0, 3.0, 2.0),
-    (2, "7"): (0.15, 0.3, 0.1),
-    (9, "7"): (0.15, 0.0, 0.0),
+    (5, ""): (2.2, 2.6, 2.2),
+    (7, ""): (2.2, 3.5, 3.5),
+    (7, "7"): (0.2, 0.3, 0.25),
+    (9, "m"): (2.5, 3.0, 2.5),
+    (2, "7"): (0.3, 0.5, 0.2),
+    (9, "7"): (0.25, 0.0, 0.0),
     (4, "7"): (0.3, 0.0, 0.0),
     (0, "7"): (0.3, 0.0, 0.1),
     (5, "m"): (0.3, 0.0, 0.0),
@@ -85,7 +85,7 @@ HALVE = (0.3, 0.5, 0.25)  # by table: how often the bar before a cadence is halv
 _PREPARATIONS = (2, 5)  # roots that lead to the dominant: ii and IV
 CONTRAST = 0.65  # how often the chorus starts off the chord that the verse starts on; else it goes on differently
 EARLY_DOMINANT = 0.2  # weight of V in the bar before a half cadence, which it would take the point of
-STAY = 0.6  # of the counted probability to keep a chord: lines are sung to fewer bars here than words fill there
+STAY = 0.75  # of the counted probability to keep a chord: lines are sung to fewer bars here than words fill there
 SEVENTHS = 0.3  # share of popular songs in which some triads are sevenths
 _FLOOR = 1e-9  # makes every sequence possible, so that fixed neighbours never leave a bar without a chord
 
