@@ -13,6 +13,7 @@ position, so that the last bits of floating-point sums, which differ between mac
 Letters in shapes: B beam, n notes of a line, W pitches of the window.
 """
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +43,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 SPAN = 14  # semitones from the lowest to the highest note of a song
-CHORUS_LIFT = 3.4  # semitones from the mean pitch of the verses to that of the choruses; human listeners notice 2 to 5
+CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
+LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
+_ATTEMPTS = 3
 _NEVER = -60.0  # a hard rule
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -52,12 +55,19 @@ class Taste:
     """Weights of the soft terms, in nats. Found on training songs (scripts/evaluate_melody.py prints what they do)."""
 
     beam: int = 12
-    noise: float = 0.7  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
+    noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
+    repeat: float = 0.3  # a search for the likeliest path repeats notes and steps more than singers do, so these three
+    monotone: float = 0.6  # per repeat of a note beyond the first in a row
+    third: float = 0.1  # give back to wider intervals what it takes (inside a line)
+    fourth: float = 1.0
+    tonic: float = -0.1  # the same for the degrees that it dwells on, inside a line
+    third_degree: float = -0.2
     strong_chord: float = 1.5  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 1.0  # a note longer than a pulse outside the chord
     chromatic: float = 1.2  # a chord tone outside the key
     pull: float = 0.035  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
+    stanza: tuple[float, ...] = (-1.0, 0.5, 2.0, -1.0)  # the same for the lines of a stanza: the third is the highest
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
 
@@ -103,10 +113,15 @@ def melodize(
         return ()
     frame = lyrics_frame(lyrics, rhythm, chords, key, style, rhymes)
     window = choose_window(low, high, key)
+    line_seeds = [seeds[f"{lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
     search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste())
-    for number, line in enumerate(rhythm.lines):
-        section = lyrics.sections[line.section]
-        search.sing(number, seeds[f"{section.id}.{line.line + 1}"])
+    asked = CHORUS_LIFT
+    for _ in range(_ATTEMPTS):
+        search.sing_all(line_seeds, asked)
+        lift = search.chorus_lift()
+        if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1]:
+            break
+        asked += CHORUS_LIFT - lift
     pitches = (search.classes + (window.anchor + LOWEST)).tolist()
     bounds = search.bounds
     return tuple(tuple(pitches[start:end]) for start, end in pairwise(bounds))
@@ -139,7 +154,7 @@ def _motion() -> Floats:
     table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
     intervals = np.arange(-12, 13)
     size = np.abs(intervals)
-    table += np.select([size == 6, (size == 10) | (size == 11), size == 12, size >= 8], [_NEVER, _NEVER, -0.8, -0.6], 0)
+    table += np.select([(size == 6) | (size == 10) | (size == 11), size == 12, size >= 8], [_NEVER, -0.8, -0.6], 0)
     for row, before in enumerate(intervals):
         same_way = np.sign(intervals) == np.sign(before)
         if abs(before) >= 8:
@@ -148,7 +163,6 @@ def _motion() -> Floats:
             table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
         elif abs(before) >= 3:
             table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
-    table[12, 12] -= 0.2  # three equal notes in a row are common in hymns, dull in songs
     return table
 
 
@@ -191,8 +205,6 @@ class _Search:
         for line in rhythm.lines:
             self.bounds.append(self.bounds[-1] + len(line.notes))
         self.classes = np.full(self.bounds[-1], START, dtype=np.int64)
-        self.states: list[State] = []
-        self.state = model.start()
         self._plan_song()
         self._rules()
 
@@ -214,7 +226,6 @@ class _Search:
         self.lifts = bool(roles & {Role.CHORUS, Role.HOOK}) and Role.VERSE in roles
         # Sections whose melody is also the song's last one must be able to end it.
         self.closing = self.original[self.rhythm.lines[-1].section]
-        self.sung = {False: [0.0, 0], True: [0.0, 0]}  # sum and number of classes sung in verses and in choruses
 
     def _rules(self) -> None:
         """Scores of every (note, class of the window) that depend on nothing sung: chord, key and metre."""
@@ -239,7 +250,22 @@ class _Search:
         self.chord_tone = tones
         self.scores = scores[:, degree]
 
-    def sing(self, number: int, seed: int) -> None:
+    def sing_all(self, seeds: list[int], lift: float) -> None:
+        """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses."""
+        self.lift = lift
+        self.states: list[State] = []  # the network's state after each line
+        self.state = self.model.start()
+        self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # sum and number of classes sung in verses and in choruses
+        for number, seed in enumerate(seeds):
+            self._sing(number, seed)
+
+    def chorus_lift(self) -> float | None:
+        """Mean pitch of the choruses minus that of the verses, None if the song does not have both."""
+        if not self.lifts or not (self.sung[True][1] and self.sung[False][1]):
+            return None
+        return self.sung[True][0] / self.sung[True][1] - self.sung[False][0] / self.sung[False][1]
+
+    def _sing(self, number: int, seed: int) -> None:
         """Find the pitches of a line and keep them."""
         start, end = self.bounds[number], self.bounds[number + 1]
         if start == end:
@@ -251,7 +277,9 @@ class _Search:
             self.classes[start:end] = self.classes[self.bounds[twin] : self.bounds[twin + 1]]
             self.state = self.states[twin]
         else:
-            rng = np.random.Generator(np.random.PCG64(seed))
+            # The words take part, so that songs with the same seed, every line "v1.1" of them, are not drawn alike.
+            words = self.lyrics.sections[line.section].lines[line.line].text
+            rng = np.random.Generator(np.random.PCG64([seed, zlib.crc32(words.encode())]))
             forced = self._forced(number, rng)
             self.classes[start:end], self.state = self._beam(number, forced, rng)
         self.states.append(self.state)
@@ -313,7 +341,7 @@ class _Search:
                 shared = self._moved(number, shared)
                 keep = round((end - start) * 0.75)
             elif draw[0] < (0.7 if adjacent else 0.9):
-                keep = round((end - start) * (0.5, 0.5, 0.6, 0.75)[int(draw[1] * 4)])
+                keep = round((end - start) * (0.5, 0.6, 0.75, 0.9)[int(draw[1] * 4)])
             else:
                 return forced
         shared[max(1, keep) :] = START
@@ -393,10 +421,10 @@ class _Search:
         chorus = self._is_chorus(section)
         if chorus is None:
             return middle
-        wanted = middle + (CHORUS_LIFT if chorus else -CHORUS_LIFT) / 2
+        wanted = middle + (self.lift if chorus else -self.lift) / 2
         (total, count), (other_total, other_count) = self.sung[chorus], self.sung[not chorus]
         if other_count:
-            wanted = other_total / other_count + (CHORUS_LIFT if chorus else -CHORUS_LIFT)
+            wanted = other_total / other_count + (self.lift if chorus else -self.lift)
         if count:  # what earlier lines missed, this one makes good
             wanted += min(3.0, max(-3.0, wanted - total / count))
         return min(self.window.high - 3.0, max(self.window.low + 3.0, wanted))
@@ -431,9 +459,13 @@ class _Search:
         classes = window.classes
         scores = self.scores[start:end] + taste.noise * rng.gumbel(size=(num_notes, len(classes)))
         through = np.arange(num_notes) / max(1, num_notes - 1)
-        middle = self._target(self.rhythm.lines[number].section) + taste.arch * (np.sin(np.pi * through) - 0.6)
+        place = self.rhythm.lines[number]
+        centre = self._target(place.section) + taste.stanza[place.line % 4]
+        middle = centre + taste.arch * (np.sin(np.pi * through) - 0.6)
         scores -= taste.pull * (classes[None, :] - middle[:, None]) ** 2
-        scores[-1] += self._end(number)[(classes + LOWEST) % 12]
+        degree = (classes + LOWEST) % 12
+        scores[:-1] += taste.tonic * (degree == 0) + taste.third_degree * (degree == (3 if frame.minor else 4))
+        scores[-1] += self._end(number)[degree]
         pinned = (forced >= window.low) & (forced <= window.high)
         scores[pinned] += _FORCED * (classes[None, :] == forced[pinned, None])
         scores += self._reach(scores, pinned)
@@ -444,26 +476,32 @@ class _Search:
             Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
             self.classes,
         )
-        line = model.prepare(gates, skip, copied, frame.chord_root[start:end])
+        line = model.prepare(gates, skip, copied, frame.chord_root[start:end], frame.minor)
         before = np.array([self.classes[start - 1] if start else START])
         interval = np.array([self._interval(start - 1)])
         state = self.state
         total = np.zeros(1)
+        repeats = np.zeros(1)  # how many times the last note has been repeated
         columns = interval_columns()[:, window.low : window.high + 1]
         leaps = _leaps(frame.minor)[:, window.low : window.high + 1]
+        table = _motion()
         parents: list[Ints] = []
         choices: list[Ints] = []
         for note in range(num_notes):
-            log_p, state = model.step(line, note, state, before, interval, frame.minor)
-            moves = _motion()[interval] + motion[note]  # (B, 25)
+            log_p, state = model.step(line, note, state, before, interval)
+            moves = (table[interval] if note else table[[-1]]) + motion[note]  # (B, 25)
+            moves[:, 12] -= taste.monotone * repeats
             at = columns[before]  # (B, W)
-            step_scores = log_p[:, window.low : window.high + 1] + scores[note] + leaps[before]
-            step_scores += np.where((before < START)[:, None], np.take_along_axis(moves, at, axis=1), 0.0)
-            candidates = np.round(total[:, None] + step_scores, 4).ravel()
+            candidates = log_p[:, window.low : window.high + 1] + (scores[note] + leaps[before])
+            candidates += total[:, None]
+            if before[0] < START:
+                candidates += moves.ravel().take(at + np.arange(0, moves.size, NUM_INTERVALS)[:, None])
+            candidates = candidates.round(4).ravel()
             order = np.argsort(-candidates, kind="stable")[: taste.beam]
             parent, choice = np.divmod(order, len(classes))
-            interval = np.where(before[parent] < START, at[parent, choice], NUM_INTERVALS)
+            interval = at[parent, choice] if before[0] < START else np.full(len(order), NUM_INTERVALS)
             before = classes[choice]
+            repeats = np.where(interval == 12, repeats[parent] + 1, 0)
             state = State(state.hidden[parent], state.cell[parent])
             total = candidates[order]
             parents.append(parent)
@@ -484,7 +522,11 @@ class _Search:
     def _line_motion(self, number: int) -> Floats:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        motion = np.zeros((end - start, NUM_INTERVALS))
+        size = np.abs(np.arange(-12, 13))
+        taste = self.taste
+        bias = np.select([size == 0, size <= 2, size <= 4], [taste.repeat, 0.0, taste.third], taste.fourth)
+        motion = np.tile(bias, (end - start, 1))
+        motion[0] = 0.0
         motion[self.frame.held[start:end] == 1] = _held_motion()
         back = int(self.frame.line_rhyme[number])
         if back in (1, 2):
@@ -494,7 +536,7 @@ class _Search:
             signs = np.sign(np.arange(-12, 13))
             for back_from_end, size in enumerate(turn[::-1].tolist()):
                 if end - start - 1 - back_from_end >= 1:
-                    motion[end - start - 1 - back_from_end] += self.taste.contour * (signs == np.sign(size))
+                    motion[end - start - 1 - back_from_end] += taste.contour * (signs == np.sign(size))
         return motion
 
     def _reach(self, scores: Floats, pinned: NDArray[np.bool_]) -> Floats:

@@ -41,7 +41,7 @@ START = NUM_CLASSES  # the "pitch before" of the first note, and of a place that
 
 _SHIPPED = Path(__file__).parent / "data" / "lstm"
 # Of the shipped model.safetensors; scripts/train_melody.py prints the new one after training.
-SHIPPED_SHA256 = "b8cb0c60ec90f895059b11d1687c2c755908ecd158e2b70ad40aafbed8dfe446"
+SHIPPED_SHA256 = "43b33bc5ad728e0ed3e99c7f6d9555d8d6bc3ca0fbd70f456a143d0a2c5efc57"
 
 
 class ModelError(RuntimeError):
@@ -52,7 +52,7 @@ class ModelError(RuntimeError):
 class ModelConfig:
     """Shape of the network; saved as config.json beside the weights."""
 
-    hidden: int = 192
+    hidden: int = 128
     inputs: int = NUM_INPUTS
     outputs: int = NUM_OUTPUTS
 
@@ -88,7 +88,11 @@ class Prepared(NamedTuple):
     gates: Floats  # (N, 4H)
     skip: Floats  # (N, outputs): straight from features to experts
     copied: Ints  # (N, K): class sung at the same place of earlier lines, START where there is none
-    chord_shift: Ints  # (N, C): each class as semitones above the chord's root
+    copied_at: Floats  # (N, K, C + 1): one-hot of `copied`; the last class takes what is not there
+    moved: (
+        Ints  # (N, K, C + 1): class that continues a source's motion, by the class sung before; C where there is none
+    )
+    chord_columns: Ints  # (N, C): the chord expert of each class
 
 
 class PitchModel:
@@ -109,7 +113,9 @@ class PitchModel:
         if {name: array.shape for name, array in weights.items()} != shapes:
             raise ModelError("the weights do not have the shapes that config.json promises")
         self.config = config
-        into = weights["lstm.weight_ih_l0"].T.copy()  # (inputs, 4H)
+        # See `step`: tanh(x / 2) for the three gates that are sigmoids.
+        halves = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=np.float32), hidden)
+        into = weights["lstm.weight_ih_l0"].T * halves  # (inputs, 4H)
         self._from_static = into[:NUM_STATIC]
         self._from_copied = np.zeros((NUM_SOURCES, NUM_CLASSES + 1, 4 * hidden), dtype=np.float32)
         self._from_copied[:, :NUM_CLASSES] = into[NUM_STATIC : NUM_STATIC + NUM_COPIED].reshape(
@@ -120,8 +126,8 @@ class PitchModel:
         rest += NUM_CLASSES + 1
         self._from_interval = into[rest : rest + NUM_INTERVALS + 1]
         self._from_agreement = into[rest + NUM_INTERVALS + 1 :]
-        self._recurrent = weights["lstm.weight_hh_l0"].T.copy()
-        self._bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
+        self._recurrent = weights["lstm.weight_hh_l0"].T * halves
+        self._bias = (weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]) * halves
         self._experts = weights["experts.weight"].T.copy()
         self._experts_bias = weights["experts.bias"]
         self._skip = weights["skip.weight"].T.copy()
@@ -135,61 +141,70 @@ class PitchModel:
         """Carry the static features (N, F) of a whole song to gates (N, 4H) and experts (N, outputs)."""
         return static @ self._from_static + self._bias, static @ self._skip + self._experts_bias
 
-    def prepare(self, gates: Floats, skip: Floats, copied: Ints, chord_root: Ints) -> Prepared:
-        """Add what earlier lines sang at the same places; all arguments are the rows of one line."""
+    def prepare(self, gates: Floats, skip: Floats, copied: Ints, chord_root: Ints, minor: bool) -> Prepared:
+        """Add what earlier lines sang at the same places; the arrays are the rows of one line."""
         with_copies = gates + self._from_copied[np.arange(NUM_SOURCES), copied].sum(axis=1)
-        return Prepared(with_copies, skip, copied, _chord_shifts()[chord_root])
+        moved = np.full((*copied.shape, NUM_CLASSES + 1), START)
+        notes, sources = np.nonzero((copied[1:] < START) & (copied[:-1] < START))
+        moved[notes + 1, sources, :NUM_CLASSES] = sequence_table(minor)[
+            :, copied[notes, sources], copied[notes + 1, sources]
+        ].T
+        return Prepared(with_copies, skip, copied, _one_hot()[copied], moved, _chord_columns()[chord_root])
 
-    def step(
-        self, line: Prepared, note: int, state: State, before: Ints, interval: Ints, minor: bool
-    ) -> tuple[Floats, State]:
+    def step(self, line: Prepared, note: int, state: State, before: Ints, interval: Ints) -> tuple[Floats, State]:
         """Score every class for one note of a line: log-probabilities (B, C) and the state after reading its input.
 
         `before` (B,) is the class sung before (START at the beginning); `interval` (B,) the interval that led to it,
         plus 12, clipped to 0..24 (NUM_INTERVALS where there was none).
         """
-        previous_copy = line.copied[note - 1] if note else np.full(NUM_SOURCES, START)
-        agreement = ((previous_copy == before[:, None]) & (before < START)[:, None]).astype(np.float32)
-        gates = (
-            line.gates[note]
-            + self._from_pitch[before]
-            + self._from_interval[interval]
-            + agreement @ self._from_agreement
-            + state.hidden @ self._recurrent
-        )
+        gates = state.hidden @ self._recurrent
+        gates += line.gates[note]
+        gates += self._from_pitch[before]
+        gates += self._from_interval[interval]
+        if note:
+            agreement = (line.copied[note - 1] == before[:, None]) & (before < START)[:, None]
+            gates += agreement.astype(np.float32) @ self._from_agreement
         hidden = self.config.hidden
-        # torch's order of gates: input, forget, cell, output; sigmoid(x) = (1 + tanh(x / 2)) / 2 never overflows
-        sigmoid = 0.5 + 0.5 * np.tanh(0.5 * gates)
-        cell = sigmoid[:, hidden : 2 * hidden] * state.cell + sigmoid[:, :hidden] * np.tanh(
-            gates[:, 2 * hidden : 3 * hidden]
-        )
-        after = State(sigmoid[:, 3 * hidden :] * np.tanh(cell), cell)
-        outputs = after.hidden @ self._experts + line.skip[note]
-        scores = combine(outputs, before, line.copied[note], previous_copy, line.chord_shift[note], minor)
+        # torch's order of gates: input, forget, cell, output. sigmoid(x) = (1 + tanh(x / 2)) / 2; the weights of those
+        # three gates were halved when loading, so that one tanh serves all four.
+        np.tanh(gates, out=gates)
+        candidate = gates[:, 2 * hidden : 3 * hidden].copy()
+        gates += 1
+        gates *= 0.5
+        cell = gates[:, hidden : 2 * hidden] * state.cell
+        cell += gates[:, :hidden] * candidate
+        after = State(gates[:, 3 * hidden :] * np.tanh(cell), cell)
+        outputs = after.hidden @ self._experts
+        outputs += line.skip[note]
+        scores = self._combine(outputs, before, line, note)
         scores -= scores.max(axis=1, keepdims=True)
-        return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)), after
+        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return scores, after
+
+    @staticmethod
+    def _combine(outputs: Floats, before: Ints, line: Prepared, note: int) -> Floats:
+        """Add up the experts: outputs (B, outputs) to scores of classes (B, C)."""
+        experts = NUM_CLASSES + NUM_INTERVALS + 12
+        scores = outputs[:, :NUM_CLASSES] + outputs[:, line.chord_columns[note]]
+        if before[0] < START:  # only the first note of a song has nothing before it
+            rows = np.arange(0, outputs.size, NUM_OUTPUTS)[:, None]
+            scores += outputs.ravel().take(rows + _interval_outputs()[before])
+        copies = outputs[:, experts : experts + NUM_SOURCES] @ line.copied_at[note]
+        if note:
+            moved = _one_hot()[line.moved[note][:, before]]  # (K, B, C + 1)
+            copies += (moved * outputs[:, experts + NUM_SOURCES :].T[:, :, None]).sum(axis=0)
+        scores += copies[:, :NUM_CLASSES]
+        return scores
 
 
-def combine(outputs: Floats, before: Ints, copied: Ints, previous_copy: Ints, chord_shift: Ints, minor: bool) -> Floats:
-    """Add up the experts: outputs (B, outputs) to scores of classes (B, C)."""
-    num = NUM_CLASSES + NUM_INTERVALS
-    rows = np.arange(len(outputs))
-    scores = outputs[:, :NUM_CLASSES] + outputs[:, num + chord_shift]
-    scores += np.where(
-        (before < START)[:, None], outputs[rows[:, None], NUM_CLASSES + interval_columns()[before]], np.float32(0)
-    )
-    gates = outputs[:, num + 12 :]
-    table = sequence_table(minor)
-    for k in range(NUM_SOURCES):
-        if copied[k] == START:
-            continue
-        scores[:, copied[k]] += gates[:, k]
-        if previous_copy[k] != START:
-            known = np.flatnonzero(before < START)
-            target = table[before[known], previous_copy[k], copied[k]]
-            inside = target < NUM_CLASSES
-            scores[known[inside], target[inside]] += gates[known[inside], NUM_SOURCES + k]
-    return scores
+@cache
+def _one_hot() -> Floats:
+    return np.eye(NUM_CLASSES + 1, dtype=np.float32)
+
+
+@cache
+def _interval_outputs() -> Ints:
+    return interval_columns() + NUM_CLASSES
 
 
 @cache
@@ -201,10 +216,10 @@ def interval_columns() -> Ints:
 
 
 @cache
-def _chord_shifts() -> Ints:
-    """Semitones of each class above the chord's root, by root (12: no chord, where classes count from the tonic)."""
+def _chord_columns() -> Ints:
+    """Chord expert of each class by root (12: no chord, where classes count from the tonic), (13, C)."""
     semitones = np.arange(NUM_CLASSES) + LOWEST
-    return np.stack([(semitones - root) % 12 for root in [*range(12), 0]])
+    return np.stack([(semitones - root) % 12 for root in [*range(12), 0]]) + (NUM_CLASSES + NUM_INTERVALS)
 
 
 def copied_classes(copies: Copies, classes: Ints) -> Ints:

@@ -42,12 +42,12 @@ def test_every_step_gives_a_distribution_over_classes() -> None:
     model = random_model()
     gates, skip = model.project(np.ones((3, NUM_STATIC), dtype=np.float32))
     copied = np.array([[10, START, 12, 13], [14, 15, START, 17], [18, 19, 20, START]])
-    line = model.prepare(gates, skip, copied, np.array([0, 12, 7]))
+    line = model.prepare(gates, skip, copied, np.array([0, 12, 7]), False)
     before = np.array([START, 14, 20])
     interval = np.array([NUM_INTERVALS, 12, 3])
     state = State(*(np.zeros((3, 8), dtype=np.float32) for _ in range(2)))
     for note in range(3):
-        log_p, state = model.step(line, note, state, before, interval, False)
+        log_p, state = model.step(line, note, state, before, interval)
         assert log_p.shape == (3, NUM_CLASSES)
         np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1, atol=1e-5)
 
@@ -55,15 +55,15 @@ def test_every_step_gives_a_distribution_over_classes() -> None:
 def test_a_beam_of_many_gives_what_beams_of_one_give() -> None:
     model = random_model()
     gates, skip = model.project(np.ones((2, NUM_STATIC), dtype=np.float32))
-    line = model.prepare(gates, skip, np.full((2, NUM_SOURCES), 15), np.array([5, 5]))
+    line = model.prepare(gates, skip, np.full((2, NUM_SOURCES), 15), np.array([5, 5]), True)
     rng = np.random.default_rng(1)
     state = State(*(rng.normal(size=(4, 8)).astype(np.float32) for _ in range(2)))
-    before = np.array([START, 15, 3, 30])
+    before = np.array([8, 15, 3, 30])
     interval = np.array([NUM_INTERVALS, 12, 0, 24])
-    together, after = model.step(line, 1, state, before, interval, True)
+    together, after = model.step(line, 1, state, before, interval)
     for b in range(4):
         one = State(state.hidden[b : b + 1], state.cell[b : b + 1])
-        alone, after_one = model.step(line, 1, one, before[b : b + 1], interval[b : b + 1], True)
+        alone, after_one = model.step(line, 1, one, before[b : b + 1], interval[b : b + 1])
         np.testing.assert_allclose(together[b : b + 1], alone, atol=1e-5)
         np.testing.assert_allclose(after.hidden[b : b + 1], after_one.hidden, atol=1e-6)
 
@@ -74,8 +74,8 @@ def test_a_copied_pitch_gains_what_its_gate_says() -> None:
     skip[:, NUM_CLASSES + NUM_INTERVALS + 12] += 50  # the gate of the first source
     copied = np.full((1, NUM_SOURCES), START)
     copied[0, 0] = 22
-    line = model.prepare(gates, skip, copied, np.array([0]))
-    log_p, _ = model.step(line, 0, model.start(), np.array([START]), np.array([NUM_INTERVALS]), False)
+    line = model.prepare(gates, skip, copied, np.array([0]), False)
+    log_p, _ = model.step(line, 0, model.start(), np.array([START]), np.array([NUM_INTERVALS]))
     assert log_p[0].argmax() == 22
     assert log_p[0, 22] > -0.01
 
@@ -83,8 +83,8 @@ def test_a_copied_pitch_gains_what_its_gate_says() -> None:
 def test_the_shipped_model_loads_and_prefers_the_scale() -> None:
     model = shipped_model()
     gates, skip = model.project(np.zeros((1, NUM_STATIC), dtype=np.float32))
-    line = model.prepare(gates, skip, np.full((1, NUM_SOURCES), START), np.array([0]))
-    log_p, _ = model.step(line, 0, model.start(), np.array([14]), np.array([NUM_INTERVALS]), False)
+    line = model.prepare(gates, skip, np.full((1, NUM_SOURCES), START), np.array([0]), False)
+    log_p, _ = model.step(line, 0, model.start(), np.array([14]), np.array([NUM_INTERVALS]))
     assert log_p[0, [14, 16, 18, 19, 21]].min() > log_p[0, [15, 20, 22]].max()
 
 

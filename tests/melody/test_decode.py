@@ -1,0 +1,228 @@
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from lyrics.document import Role
+from melody.decode import LIFT_RANGE, SPAN, choose_window, melodize
+from melody.theory import Chord, ChordSpan, Key
+
+Pitches = tuple[tuple[int, ...], ...]
+KEYS = ["C major", "A minor", "Eb major", "F# minor"]
+MEZZO = (57, 76)
+
+
+def sing(song: Any, voice: tuple[int, int] = MEZZO) -> Pitches:
+    return melodize(song.lyrics, song.rhythm, song.chords, song.key, voice, "popular", song.seeds, song.rhymes)
+
+
+def chord_at(song: Any, tick: int) -> Chord:
+    found: Chord = next(span.chord for span in song.chords if span.onset <= tick < span.onset + span.duration)
+    return found
+
+
+def notes(song: Any, pitches: Pitches) -> list[tuple[Any, int]]:
+    return [
+        pair
+        for line, sung in zip(song.rhythm.lines, pitches, strict=True)
+        for pair in zip(line.notes, sung, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_note_has_a_pitch_inside_the_voice_and_the_span(build: Callable[..., Any], key: str, seed: int) -> None:
+    song = build(key, seed=seed)
+    pitches = sing(song)
+    assert [len(line) for line in pitches] == [len(line.notes) for line in song.rhythm.lines]
+    flat = [pitch for line in pitches for pitch in line]
+    assert MEZZO[0] <= min(flat)
+    assert max(flat) <= MEZZO[1]
+    assert max(flat) - min(flat) <= SPAN
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_notes_belong_to_the_key_or_are_the_leading_note_over_its_chord(build: Callable[..., Any], key: str) -> None:
+    song = build(key, seed=4)
+    for note, pitch in notes(song, sing(song)):
+        if pitch % 12 not in song.key.scale:
+            assert song.key.mode == "minor"
+            assert (pitch - song.key.tonic) % 12 == 11
+            assert pitch % 12 in chord_at(song, note.onset).pitch_classes
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_leap_is_augmented_a_seventh_or_over_an_octave(build: Callable[..., Any], key: str) -> None:
+    for seed in range(4):
+        song = build(key, seed=seed)
+        flat = [pitch for line in sing(song) for pitch in line]
+        sizes = [abs(after - before) for before, after in pairwise(flat)]
+        assert max(sizes) <= 12
+        assert not {6, 10, 11} & set(sizes)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_line_ends_on_a_chord_tone_and_the_song_on_the_tonic(build: Callable[..., Any], key: str) -> None:
+    for seed in range(4):
+        song = build(key, seed=seed)
+        pitches = sing(song)
+        for line, sung in zip(song.rhythm.lines, pitches, strict=True):
+            assert sung[-1] % 12 in chord_at(song, line.notes[-1].onset).pitch_classes
+        assert pitches[-1][-1] % 12 == song.key.tonic
+
+
+def test_strong_beats_carry_chord_tones(build: Callable[..., Any]) -> None:
+    hits = [
+        pitch % 12 in chord_at(song, note.onset).pitch_classes
+        for key in KEYS
+        for song in [build(key)]
+        for note, pitch in notes(song, sing(song))
+        if song.rhythm.strength(note.onset) >= 4
+    ]
+    assert mean(hits) >= 0.8
+
+
+def test_a_repeated_section_repeats_its_pitches(build: Callable[..., Any]) -> None:
+    song = build("D major")
+    pitches = sing(song)
+    assert pitches[4:8] == pitches[12:16]
+
+
+def test_parallel_lines_of_two_verses_share_most_pitches(build: Callable[..., Any]) -> None:
+    song = build("G major")
+    pitches = sing(song)
+    shared = [
+        a == b
+        for first, second in zip(pitches[0:4], pitches[8:12], strict=True)
+        for a, b in zip(first, second, strict=False)
+    ]
+    assert mean(shared) > 0.7
+
+
+def test_equal_words_in_a_section_are_sung_alike(build: Callable[..., Any]) -> None:
+    for seed in range(3):
+        pitches = sing(build("C major", seed=seed))
+        assert pitches[4][:-1] == pitches[6][:-1]  # "carry me over", twice in the chorus
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_chorus_lies_higher_than_the_verses(build: Callable[..., Any], key: str) -> None:
+    lifts = []
+    for seed in range(5):
+        song = build(key, seed=seed)
+        heights: dict[bool, list[int]] = {True: [], False: []}
+        for line, sung in zip(song.rhythm.lines, sing(song), strict=True):
+            heights[song.lyrics.sections[line.section].role is Role.CHORUS].extend(sung)
+        lifts.append(mean(heights[True]) - mean(heights[False]))
+    assert sum(2 <= lift <= 5 for lift in lifts) >= 4, lifts
+    assert LIFT_RANGE[0] >= 2
+    assert LIFT_RANGE[1] <= 5
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_held_syllable_moves_and_mostly_by_step(build: Callable[..., Any], key: str) -> None:
+    sizes = []
+    for seed in range(3):
+        song = build(key, seed=seed, melisma=True)
+        flat = notes(song, sing(song))
+        sizes += [abs(b - a) for (_, a), (note, b) in pairwise(flat) if note.held]
+    assert min(sizes) > 0
+    assert mean(size <= 2 for size in sizes) >= 0.7
+
+
+def test_transposing_key_voice_and_chords_transposes_the_song(build: Callable[..., Any]) -> None:
+    low, high = build("C major"), build("E major")
+    a, b = sing(low, (57, 71)), sing(high, (61, 75))
+    assert tuple(tuple(pitch + 4 for pitch in line) for line in a) == b
+
+
+def test_another_seed_is_another_song_and_the_same_seed_the_same(build: Callable[..., Any]) -> None:
+    assert sing(build(seed=1)) == sing(build(seed=1))
+    assert len({sing(build(seed=seed)) for seed in range(5)}) == 5
+
+
+def test_the_last_line_may_be_drawn_anew_without_touching_the_others(build: Callable[..., Any]) -> None:
+    form = (("v1", Role.VERSE, ("the river runs below the town", "and every lantern follows down"), None),)
+    song = build(form=form)
+    first = sing(song)
+    others = {sing(replace(song, seeds=song.seeds | {"v1.2": seed})) for seed in range(100, 106)}
+    assert all(other[0] == first[0] for other in others)
+    assert len(others) > 1
+
+
+def test_lines_with_the_same_seed_in_different_songs_are_not_drawn_alike(build: Callable[..., Any]) -> None:
+    one = build(form=(("v1", Role.VERSE, ("river river river river river river",), None),))
+    other = build(form=(("v1", Role.VERSE, ("lantern lantern lantern lantern lantern lantern",), None),))
+    assert one.seeds == other.seeds
+    assert sing(one) != sing(other)
+
+
+@pytest.mark.parametrize("voice", [(60, 60), (60, 62), (30, 100), (0, 8), (115, 127), (0, 127)])
+def test_any_voice_gets_a_song_inside_it(build: Callable[..., Any], voice: tuple[int, int]) -> None:
+    flat = [pitch for line in sing(build("B minor", melisma=True), voice) for pitch in line]
+    assert voice[0] <= min(flat)
+    assert max(flat) <= voice[1]
+
+
+def test_an_empty_voice_is_refused(build: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="from low to high, got 70 to 60"):
+        sing(build(), (70, 60))
+
+
+@pytest.mark.parametrize("chord", [Chord(1), Chord(6, "dim7"), Chord(8, "aug"), Chord(3, "7b9")])
+def test_chords_far_from_the_key_leave_the_lines_ending_on_them(build: Callable[..., Any], chord: Chord) -> None:
+    song = replace(build("C major"), chords=(ChordSpan(0, 10**6, chord),))
+    for line in sing(song)[:-1]:
+        assert line[-1] % 12 in chord.pitch_classes
+
+
+def test_a_song_without_chords_can_be_sung(build: Callable[..., Any]) -> None:
+    song = replace(build("A minor"), chords=())
+    flat = [pitch for line in sing(song) for pitch in line]
+    assert all(pitch % 12 in song.key.scale for pitch in flat)
+
+
+def test_nothing_to_sing_is_no_song(build: Callable[..., Any]) -> None:
+    song = build()
+    assert sing(replace(song, rhythm=replace(song.rhythm, lines=()))) == ()
+
+
+@pytest.mark.parametrize("low", range(48, 60))
+@pytest.mark.parametrize("width", [14, 15, 19, 24])
+@pytest.mark.parametrize("key", ["C major", "A minor"])
+def test_the_window_lies_inside_the_voice_around_its_middle(low: int, width: int, key: str) -> None:
+    window = choose_window(low, low + width, Key.parse(key))
+    lowest, highest = window.anchor + window.low - 14, window.anchor + window.high - 14
+    assert low <= lowest
+    assert highest <= low + width
+    assert highest - lowest == SPAN
+    assert abs((lowest + highest) / 2 - (low + width / 2)) <= 3.5
+
+
+SCRIPT = """
+import hashlib, importlib.util, sys
+spec = importlib.util.spec_from_file_location("made_up", sys.argv[1])
+made_up = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made_up)
+from melody.decode import melodize
+song = made_up.make_song(made_up.FORM, made_up.Key.parse("A minor"), 7, melisma=True)
+pitches = melodize(song.lyrics, song.rhythm, song.chords, song.key, (57, 76), "popular", song.seeds, song.rhymes)
+print(hashlib.sha256(repr(pitches).encode()).hexdigest())
+"""
+
+
+def test_another_process_sings_the_same_song_without_torch(build: Callable[..., Any]) -> None:
+    here = hashlib.sha256(repr(sing(build("A minor", seed=7, melisma=True))).encode()).hexdigest()
+    conftest = str(__file__).replace("test_decode.py", "conftest.py")
+    check = SCRIPT + "import json; print(json.dumps([m for m in sys.modules if m in ('torch', 'pandas', 'scipy')]))"
+    done = subprocess.run([sys.executable, "-c", check, conftest], capture_output=True, text=True, check=True)
+    there, heavy = done.stdout.split("\n")[:2]
+    assert there == here
+    assert json.loads(heavy) == []
