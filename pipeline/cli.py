@@ -199,7 +199,8 @@ def render(
 @contextmanager
 def _reporting(verbose: bool) -> Iterator[None]:
     """Turn failures that the user can act on into one sentence and an exit code."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr)
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8, a file name that is no text

@@ -13,8 +13,8 @@ from lyrics.analysis import analyze
 from lyrics.document import Line, Lyrics, LyricsError, Section, Word
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
+from melody.chord_plan import plan_chords
 from melody.decode import melodize
-from melody.harmony import plan_chords
 from melody.theory import Chord, ChordSpan, Key
 from pipeline.errors import SettingsError
 from pipeline.seeds import MAX_SEED, derived_seed, line_seed
@@ -88,6 +88,15 @@ def compose(
             title=_clean(title) or _clean(lyrics.title) or _clean(name) or None,
             seed=seed,
         )
+    reasons = dict(chosen.reasons)
+    if not _clean(title) and (_clean(lyrics.title) or _clean(name)):
+        reasons["title"] = "as the lyrics say" if _clean(lyrics.title) else "from the file's name"
+    if given:
+        reasons["chords"] = "as asked"
+    guessed = sorted({word.text for line in _lines(lyrics) for word in line.words if not word.in_dictionary})
+    logger.info("%d lines, %d syllables", analysis.num_lines, analysis.num_syllables)
+    if guessed:
+        logger.info("pronunciation guessed, not in the dictionary: %s", ", ".join(guessed))
     rhymes = tuple(section.rhyme_labels for section in analysis.sections)
     seeds = {
         f"{section.id}.{number}": line_seed(seed, f"{section.id}.{number}")
@@ -97,6 +106,7 @@ def compose(
     rhythm = align_lyrics(lyrics, chosen.meter, chosen.style, seeds)
     plan = plan_chords(lyrics, rhythm, chosen.key, chosen.style, derived_seed(seed, "chords"), given)
     pitches = melodize(lyrics, rhythm, plan, chosen.key, (chosen.low, chosen.high), chosen.style, seeds, rhymes)
+    logger.info("%d bars, %d chords", (rhythm.end - rhythm.pickup) // rhythm.meter.bar_ticks, len(plan))
     settings = SongSettings(
         key=chosen.key,
         tempo_qpm=chosen.tempo_qpm,
@@ -108,7 +118,7 @@ def compose(
         chords=tuple(chord_symbol(chord, chosen.key) for chord in given),
         backing=backing,
         midi_lyrics=midi_lyrics,
-        reasons=tuple(chosen.reasons.items()),
+        reasons=tuple(reasons.items()),
     )
     return Song(
         title=chosen.title,
@@ -143,6 +153,10 @@ def parse_chords(chords: str | Sequence[str | Chord]) -> tuple[Chord, ...]:
     return tuple(Chord.parse(chord) if isinstance(chord, str) else chord for chord in chords)
 
 
+def _lines(lyrics: Lyrics) -> Iterator[Line]:
+    return (line for section in lyrics.sections for line in section.lines)
+
+
 def _clean(text: str | None) -> str:
     """Strip a title of control characters and needless blanks."""
     return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
@@ -160,10 +174,15 @@ def _without_backing(lyrics: Lyrics) -> Lyrics:
 
 
 def _joined(plan: Sequence[ChordSpan], rhythm: Rhythm) -> tuple[ChordSpan, ...]:
-    """Join neighbours of the same chord within a section: one symbol where the chord changes."""
+    """Join neighbours of the same chord within a section: one symbol where the chord changes.
+
+    The voice sings a pick-up bar alone: chords begin with the first full bar.
+    """
     starts = {section.start for section in rhythm.sections}
     joined: list[ChordSpan] = []
     for span in plan:
+        if span.onset < rhythm.pickup:
+            continue
         last = joined[-1] if joined and span.onset not in starts else None
         if last is not None and last.chord == span.chord and last.onset + last.duration == span.onset:
             joined[-1] = replace(last, duration=last.duration + span.duration)

@@ -146,8 +146,9 @@ def _system_breaks(song: Song, all_bars: list[Bar]) -> set[int]:
     length = song.settings.meter.bar_ticks
     starts = {section.start for section in song.sections}
     for line in song.lines:
-        # A pick-up stays at the end of the old system; the line's first full bar opens the new one.
-        starts.add(song.pickup - (song.pickup - line.notes[0].onset) // length * length)
+        # A line that starts in the second half of a bar starts with a pick-up: that stays at the end of the old system.
+        bar_number = (line.notes[0].onset - song.pickup + length // 2) // length
+        starts.add(song.pickup + bar_number * length)
     breaks: set[int] = set()
     last = 0
     for bar in all_bars:
