@@ -340,7 +340,7 @@ class _Planner:
     def _fill(self, start: int, after: int) -> None:
         """Draw the chords of the phrases from `start` to before `after`."""
         phrase = self.phrases[start]
-        avoid: set[int] = set()  # roots that the first bar should not have
+        avoid = set() if start else {_DOMINANT}  # roots that the first bar should not have
         rival = None
         if phrase.index == 0 and not self._drawn(start):
             if phrase.role == Role.BRIDGE:
