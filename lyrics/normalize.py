@@ -30,7 +30,6 @@ class SungWord:
     column: int  # where the token begins, from 1
     forced: tuple[str, ...] | None = None  # `lookup` as the user divided it
     syllables: tuple[Syllable, ...] | None = None  # given for letters sung by name; None: to be looked up
-    singable: bool = True  # False: emoji and other scripts, to be sung only if the user's file knows them
     prefix: str = ""
     suffix: str = ""
     backing: bool = False
@@ -75,7 +74,6 @@ def sung_words(line: str, knows: Callable[[str], bool], *, backing: bool = False
                     column=folded.columns[start] + 1,
                     forced=word.forced,
                     syllables=word.syllables,
-                    singable=word.singable,
                     prefix=pending if index == 0 else "",
                     backing=depth > 0,
                 )
@@ -177,10 +175,6 @@ def _plain(cluster: str) -> str:
     return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
 
 
-def _is_latin(letter: str) -> bool:
-    return ord(letter) < 0x250 or unicodedata.name(letter, "").startswith("LATIN")
-
-
 # --- Lexing ------------------------------------------------------------------------------------------------------
 
 _LETTER = r"[^\W\d_]"
@@ -252,7 +246,7 @@ _PATTERNS = {
     "number": rf"{_DECIMAL}|(?<!\w)\.\d+",
     "dotted": rf"{_LETTER}(?:\.{_LETTER})+(?!\w)\.?(?:'s(?!\w))?",
     "saint": r"(?<!\w)St\.(?=\s+[A-Z])",
-    "abbreviation": rf"(?<!\w)(?i:{_any(list(_ABBREVIATIONS))})(?!\w)\.?|(?<!\w)w/(?=\w)",
+    "abbreviation": rf"(?<!\w)(?i:{_any(list(_ABBREVIATIONS))})(?!\w)(?:(?<!\.)\.)?|(?<!\w)w/(?=\w)",
     "word_after_all": _WORD,
     "minus": r"(?<![^\s(])-(?=\.?\d)",
     "dot": r"(?<=\w)\.(?=(?:com|net|org)(?!\w))",
@@ -274,7 +268,6 @@ class _Said:
     letters: tuple[str, ...] | None = None
     forced: tuple[str, ...] | None = None
     syllables: tuple[Syllable, ...] | None = None
-    singable: bool = True
     spoken: bool = True  # False: the written word itself
 
 
@@ -287,9 +280,13 @@ class _Scene:
     def __init__(self, folded: _Folded, knows: Callable[[str], bool]) -> None:
         self.folded = folded
         self.text = folded.text
-        self.knows = knows
+        self._knows = knows
         self.quoting = False  # inside 'single quotes'
         self.shouted = folded.text.isupper()  # capitals throughout: they do not mark initialisms
+
+    def knows(self, word: str) -> bool:
+        """Whether a plain spelling is in the dictionary."""
+        return word.isascii() and self._knows(word)
 
 
 def _spoken(words: Sequence[str]) -> list[_Said]:
@@ -392,7 +389,7 @@ def _by(match: re.Match[str], scene: _Scene) -> list[str]:
 def _abbreviation(match: re.Match[str], scene: _Scene) -> list[str]:
     text = match.group()
     lower = text.lower()
-    words = (_ABBREVIATIONS.get(lower) or _ABBREVIATIONS[lower.rstrip(".")]).split()
+    words = (_ABBREVIATIONS.get(lower) or _ABBREVIATIONS[lower.removesuffix(".")]).split()
     return [words[0].capitalize() if text[0].isupper() else words[0], *words[1:]]
 
 
@@ -496,7 +493,7 @@ def _mixed(match: re.Match[str], scene: _Scene) -> _Token:
     text, _, genitive = match.group().partition("'")
     said: list[_Said] = []
     for run in re.findall(r"\d+|\D+", text):
-        if run.isdigit():
+        if run.isdecimal():
             said += _spoken(whole(run))
         elif run == "s" and said:
             said[-1] = _Said(plural([said[-1].text])[0])
@@ -505,7 +502,7 @@ def _mixed(match: re.Match[str], scene: _Scene) -> _Token:
         elif len(run) == 1 or run.lower() in _INITIALISMS | {"am", "mph"} or (run.isupper() and len(run) <= 3):
             said += _by_letter(run)
         else:
-            said.append(_Said(run, singable=all(map(_is_latin, run))))
+            said.append(_Said(run))
     if genitive:
         said[-1] = _Said(said[-1].text + "'s")
     return match.start(), match.end(), said
@@ -555,14 +552,12 @@ def _word(match: re.Match[str], scene: _Scene) -> _Token:
     elif _STRETCH.search(core):
         lookup, letters = _unstretch(lookup, letters, scene.knows)
     text, spelling = "".join(letters), "".join(lookup)
-    singable = spelling.isascii() or all(_is_latin(char) for char in spelling if char.isalpha())
     same = text == spelling
     said = _Said(
         text,
         lookup=spelling,
         letters=None if same else tuple(letters),
         forced=forced if forced and len(forced) > 1 else None,
-        singable=singable,
         spoken=False,
     )
     return start, end, [said]
@@ -649,11 +644,11 @@ def _shorten(
 
 
 def _other(match: re.Match[str], scene: _Scene) -> _Token:
-    """Punctuation is not sung; of symbols, emoji cannot be."""
+    """Tell punctuation, which is not sung, from emoji: words that only the user's pronunciation file can know."""
     start, end = match.span()
     first = match.group()[0]
     emoji = unicodedata.category(first) in ("So", "Sk", "Co", "Cn") and first not in _SILENT and not first.isascii()
-    return start, end, [_Said(scene.folded.written(start, end), singable=False, spoken=False)] if emoji else []
+    return start, end, [_Said(scene.folded.written(start, end), spoken=False)] if emoji else []
 
 
 _SPEAKERS: dict[str, Callable[[re.Match[str], _Scene], _Token]] = {

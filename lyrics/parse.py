@@ -516,8 +516,6 @@ class _Singer:
         """Syllables of a word with its own letters; None if it cannot be pronounced."""
         if word.syllables is not None:
             return word.syllables
-        if not word.singable and not self.pronouncer.knows(word.lookup):
-            return None
         try:
             syllables = self.pronouncer.syllables(word.lookup, forced=word.forced, before=before, after=after)
         except UnpronounceableError:
