@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+PHONES = VOWELS | frozenset("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split())  # ARPAbet as in CMUdict
 
 # Consonants that may begin an English syllable (Harris 1994; "vl", "zh", "shl/shm/shn" and "sv" occur in loans only and
 # are left out). Every single consonant but NG may.
