@@ -198,8 +198,8 @@ class Chord:
     def _root_position(self, fifths: int) -> int:
         leads_up = 3 in QUALITIES[self.quality] and 4 not in QUALITIES[self.quality]
         position = _position(self.root, fifths - (3 if leads_up else 5))
-        # Fb is -8 and B# is 12 on the line of fifths; what lies beyond has two accidentals.
-        return position - 12 if position > 12 else position + 12 if position < -8 else position
+        # Cb is -7, E# 11 and B# 12 on the line of fifths; nobody wants to read chords on Fb, or major ones on B#.
+        return position - 12 if position > 11 + leads_up else position + 12 if position < -7 else position
 
 
 @dataclass(frozen=True, slots=True)

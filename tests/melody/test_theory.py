@@ -126,6 +126,9 @@ def test_symbols_read_back_in_every_key_without_double_accidentals(key: Key) -> 
         (Chord(2), "Bb", "D"),
         (Chord(11, "7"), "E", "B7"),
         (Chord(3), "G", "Eb"),
+        (Chord(0), "F#", "C"),
+        (Chord(0, "dim7"), "C# minor", "B#dim7"),
+        (Chord(4), "Db", "E"),
     ],
 )
 def test_chords_are_spelled_by_their_function(chord: Chord, key: str, symbol: str) -> None:
