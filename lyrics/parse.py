@@ -18,6 +18,7 @@ The format, line by line:
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -467,7 +468,7 @@ class _Singer:
             lines.append(Line(row.text, self.words(row, backing), row.number))
             opened = row.text.rfind("(") > row.text.rfind(")")
             still = backing and ")" not in row.text
-            backing = (opened or still) and _closes(stanza[index + 1 :])
+            backing = (opened or still) and _closes(islice(stanza, index + 1, None))
         return lines
 
     def words(self, row: _Row, backing: bool) -> tuple[Word, ...]:
@@ -549,10 +550,10 @@ class _Singer:
         )
 
 
-def _closes(rows: list[_Row]) -> bool:
+def _closes(rows: Iterable[_Row]) -> bool:
     """Whether a parenthesis that is open before these rows is closed in them."""
-    brackets = "".join(char for row in rows for char in row.text if char in "()")
-    return brackets.startswith(")")
+    brackets = (match.group() for row in rows for match in re.finditer("[()]", row.text))
+    return next(brackets, "(") == ")"
 
 
 def _infer_roles(stanzas: list[_Signature], times: list[int]) -> list[str]:
