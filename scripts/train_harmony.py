@@ -244,7 +244,9 @@ def count_plan(songs: list[CorpusSong], model: Model) -> PlanModel:
     anywhere[:, 1] += minor_prior().sum(axis=0)
     places[:, 1, 3] += _minor_ends()
     return PlanModel(
-        change=np.stack([[_change_log(*pair) for pair in zip(*rows, strict=True)] for rows in zip(change, anywhere, strict=True)]),
+        change=np.stack(
+            [[_change_log(*pair) for pair in zip(*rows, strict=True)] for rows in zip(change, anywhere, strict=True)]
+        ),
         stay=stay[..., 1] / stay.sum(axis=2),
         share=np.log(_share(anywhere)),
         place=_log_ratio(places, anywhere[:, :, None]),
