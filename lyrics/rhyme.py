@@ -13,7 +13,7 @@ weak syllables at its end ("melody"). From that vowel on, two lines are
 Stress digits do not count; unstressed "ih" and "uh" are the same vowel, and so are those of "cot" and "caught".
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,26 +56,30 @@ def rhyme_kind(first: Line, second: Line) -> RhymeKind | None:
 def find_rhymes(lines: Sequence[Line]) -> tuple[Rhyme, ...]:
     """Label the lines of a section: rhyming lines share a letter.
 
-    A line joins the nearest line before it with which it rhymes perfectly, by identity, or, if neither has found a
-    perfect partner, by slant rhyme.
+    A line joins the nearest line before it with which it rhymes perfectly or by identity. A line that is then left over
+    joins by slant rhyme, if it can another one that is left over, else one that has a partner.
     """
     tails = [_tails(line) for line in lines]
     leader = list(range(len(lines)))  # the first line of each line's rhyme class
     kinds: list[RhymeKind | None] = [None] * len(lines)
-    for slant in (False, True):
-        alone = {index for index in range(len(lines)) if kinds[index] is None}
-        for second in range(len(lines)):
-            if kinds[second] is not None:
-                continue
-            for first in range(second - 1, max(-1, second - 1 - (SLANT_REACH if slant else PERFECT_REACH)), -1):
-                if slant and first not in alone:
-                    continue
-                kind = _relation(tails[first], tails[second])
-                if kind is not None and (kind is RhymeKind.SLANT) == slant:
-                    leader[second] = leader[first]
-                    kinds[second] = kind
-                    kinds[first] = kinds[first] or kind
-                    break
+
+    def join(second: int, reach: int, slant: bool, partners: Container[int]) -> None:
+        for first in range(second - 1, max(-1, second - 1 - reach), -1):
+            kind = _relation(tails[first], tails[second]) if first in partners else None
+            if kind is not None and (kind is RhymeKind.SLANT) == slant:
+                leader[second] = leader[first]
+                kinds[second] = kind
+                kinds[first] = kinds[first] or kind
+                return
+
+    everyone = range(len(lines))
+    for second in everyone:
+        join(second, PERFECT_REACH, False, everyone)
+    alone = {index for index in everyone if kinds[index] is None}
+    for partners in (alone, everyone):
+        for second in everyone:
+            if kinds[second] is None:
+                join(second, SLANT_REACH, True, partners)
     letters: dict[int, str] = {}
     for index, kind in enumerate(kinds):
         if kind is not None:
@@ -107,20 +111,22 @@ def _last_word(line: Line) -> str:
 
 
 def _tails(line: Line) -> tuple[_Tail, ...]:
-    """Where a line may rhyme from: its last stressed syllable, and its last one if metre can lift it."""
-    syllables: list[tuple[tuple[str, ...], bool, bool]] = []  # phones, stressed, one-syllable function word
+    """Where a line may rhyme from: its last stressed syllables, and its last one if metre can lift it."""
+    syllables: list[tuple[tuple[str, ...], int, bool]] = []  # from the end: phones, stress, one-syllable function word
     for word in reversed(_ending(line)):
         single = len(word.syllables) == 1
         for syllable in reversed(word.syllables):
-            stressed = word.content if single else syllable.stress > 0
-            syllables.append((syllable.phones, stressed, single and not word.content))
+            stress = int(word.content) if single else syllable.stress
+            syllables.append((syllable.phones, stress, single and not word.content))
         if len(syllables) >= 4:
             break
-    stressed_at = next((index for index, (_, stressed, _) in enumerate(syllables[:4]) if stressed), None)
-    tails = []
-    if stressed_at is not None:
-        tails.append(_tail([phones for phones, _, _ in syllables[: stressed_at + 1]][::-1], lifted=False))
-    if stressed_at is None or (stressed_at and (syllables[0][2] or stressed_at > 1)):
+    syllables = syllables[:4]
+    # Secondary stress counts ("sunlight", "night"), primary stress too where it lies before ("sorrow", "tomorrow").
+    last = next((index for index, (_, stress, _) in enumerate(syllables) if stress), None)
+    primary = next((index for index, (_, stress, _) in enumerate(syllables) if stress == 1), None)
+    places = {place for place in (last, primary) if place is not None}
+    tails = [_tail([phones for phones, _, _ in syllables[place::-1]], lifted=False) for place in sorted(places)]
+    if last is None or (last and (syllables[0][2] or last > 1)):
         tails.append(_tail([syllables[0][0]], lifted=True))
     return tuple(tails)
 
@@ -137,7 +143,11 @@ def _tail(syllables: Sequence[tuple[str, ...]], *, lifted: bool) -> _Tail:
         elif index > vowel and phone == "IH0":
             plain = "AH"
         rime.append(plain)
-    return _Tail(tuple(phones[:vowel]), tuple(rime), len(syllables), lifted)
+    num_syllables = len(syllables)
+    if rime[0] in ("AW", "AY") and rime[1:2] == ["ER"]:  # "flower" rhymes with "hour"
+        rime[1] = "R"
+        num_syllables -= 1
+    return _Tail(tuple(phones[:vowel]), tuple(rime), num_syllables, lifted)
 
 
 _FAMILIES = {

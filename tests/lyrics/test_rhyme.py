@@ -37,6 +37,9 @@ PAIRS = [
     ("for me", "for him", None),
     ("I go home (ooh ooh)", "all alone", "slant"),
     ("roses", "poses", "perfect"),
+    ("full of sorrow", "until tomorrow", "perfect"),
+    ("by the hour", "like a flower", "perfect"),
+    ("in the sunlight", "in the night", "perfect"),
 ]
 
 
@@ -60,6 +63,7 @@ SCHEMES = [
     ("day/moon/apple/water", "----"),
     ("love me/love me/love me", "AAA"),
     ("time/day/line/play", "ABAB"),
+    ("low/go/knows/so", "AAAA"),
     ("day/moon/apple/water/cat/silver/mountain/window/orange/play", "----------"),
 ]
 
