@@ -38,7 +38,7 @@ _MEAN_ENERGY = 0.15
 # Quarter notes per minute at the mean energy, and how many more for a unit of energy.
 # In 6/8, 96 is 64 dotted quarters a minute.
 _TEMPO = {"4/4": (100, 80), "3/4": (110, 80), "2/4": (92, 70), "6/8": (98, 80), "12/8": (100, 80)}
-_SLOWEST, _FASTEST = 60, 140
+_SLOWEST, _FASTEST = 60, 138
 _TITLE_WORDS = 7
 _MARKS = ',.;:!?()-–—"“”'
 _MAX_FIFTHS = 4  # sharps or flats that a chosen key may have
@@ -271,7 +271,8 @@ def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple
     energy = analysis.mood.energy
     base, gain = _TEMPO[str(meter)]
     qpm = base + gain * (energy - _MEAN_ENERGY) + 8 * (_share(seed, "tempo", lyrics) - 0.5)
-    tempo = float(min(max(2 * round(qpm / 2), _SLOWEST), _FASTEST))
+    step = 3 if meter.denominator == 8 else 2  # a whole number of felt beats a minute, dotted quarters in 6/8
+    tempo = float(step * round(min(max(qpm, _SLOWEST), _FASTEST) / step))
     if energy > _LIVELY:
         return tempo, f"the words are lively{_examples(analysis, 1, energy=True)}"
     if energy < _CALM:

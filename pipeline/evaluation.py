@@ -1,0 +1,256 @@
+"""Songwright against people: the same measures on held-out human songs and on songs composed from their words.
+
+Each held-out verse is composed anew from its words alone. Verses of eight and more lines are also composed with their
+first half tagged as verse and their second half as chorus, verse and chorus in turn, to judge form and register.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+
+from align.corpus import CorpusSong, bare
+from lyrics.document import Role
+from lyrics.function_words import is_function_word
+from melody import metrics
+from melody.corpus import song_key
+from melody.harmony import infer_chords
+from melody.metrics import SungNote, SungSong, SungSyllable
+from pipeline.song import Song, SungSection
+
+
+def sung_from_corpus(song: CorpusSong) -> SungSong:
+    """View a human song as the measures see it; chords are printed ones, or else derived from the tune."""
+    key = song_key(song)
+    sizes = [0] * len(song.words)
+    for syllable in song.syllables:
+        sizes[syllable.word] += 1
+    content = [not is_function_word(bare(word)) for word in song.words]
+    return SungSong(
+        meter=song.meter,
+        key=key,
+        notes=tuple(
+            SungNote(n.onset, n.duration, song.meter.strength(n.place), n.pitch, n.syllable, n.held) for n in song.notes
+        ),
+        syllables=tuple(
+            SungSyllable(s.word, s.stress, content[s.word], sizes[s.word] == 1, s.line) for s in song.syllables
+        ),
+        chords=infer_chords(song, key),
+    )
+
+
+def lyric_lines(song: CorpusSong) -> list[str]:
+    """Return the sung words of a corpus song, line by line."""
+    lines: list[dict[int, str]] = [{} for _ in range(song.num_lines)]
+    for syllable in song.syllables:
+        lines[syllable.line][syllable.word] = song.words[syllable.word]
+    return [" ".join(words.values()) for words in lines if words]
+
+
+def verse_and_chorus(lines: Sequence[str]) -> str:
+    """Tag the first half of eight or more lines as verse, the second as chorus; both are sung twice."""
+    half = len(lines) // 2
+    verse, chorus = "\n".join(lines[:half]), "\n".join(lines[half:])
+    return f"[Verse 1]\n{verse}\n\n[Chorus]\n{chorus}\n\n[Verse 2]\n{verse}\n\n[Chorus]\n"
+
+
+def sung_from_song(song: Song) -> SungSong:
+    """View one of our songs as the measures see it."""
+    rhythm = song.to_rhythm()
+    notes: list[SungNote] = []
+    syllables: list[SungSyllable] = []
+    ends: list[int] = []
+    word_count = line_count = 0
+    for section in song.sections:
+        for line in section.lines:
+            for word in line.words:
+                for syllable in word.syllables:
+                    for part, note in enumerate(syllable.notes):
+                        strength = rhythm.strength(note.onset)
+                        notes.append(
+                            SungNote(note.onset, note.duration, strength, note.pitch, len(syllables), part > 0)
+                        )
+                    alone = len(word.syllables) == 1
+                    syllables.append(SungSyllable(word_count, syllable.stress, word.content, alone, line_count))
+                word_count += 1
+            line_count += 1
+        if section.lines:
+            ends.append(line_count - 1)
+    return SungSong(
+        meter=song.settings.meter,
+        key=song.settings.key,
+        notes=tuple(notes),
+        syllables=tuple(syllables),
+        chords=song.chords,
+        section_ends=tuple(ends),
+    )
+
+
+def register_lift(song: Song) -> float | None:
+    """Return how far choruses lie above verses, in semitones (duration-weighted mean pitch); None without both."""
+    heights: dict[Role, list[tuple[int, int]]] = {Role.VERSE: [], Role.CHORUS: []}
+    for section in song.sections:
+        if section.role in heights:
+            heights[section.role].extend((n.pitch, n.duration) for line in section.lines for n in line.notes)
+    if not all(heights.values()):
+        return None
+    verse, chorus = (sum(p * d for p, d in pairs) / sum(d for _, d in pairs) for pairs in heights.values())
+    return chorus - verse
+
+
+def repeats_hold(song: Song) -> bool:
+    """Return whether every section that repeats another has its notes, at the same distance from its bar line."""
+
+    def shape(section: SungSection) -> list[tuple[int, int, int]]:
+        return [(n.onset - section.start, n.duration, n.pitch) for line in section.lines for n in line.notes]
+
+    shapes = {section.id: shape(section) for section in song.sections}
+    return all(shapes[s.id] == shapes[s.repeat_of] for s in song.sections if s.repeat_of is not None)
+
+
+def chunks(song: SungSong, size: int = 20) -> list[list[tuple[int, int]]]:
+    """Cut the song's tokens into stretches of 20 notes, the unit in which published systems are compared."""
+    sequence = metrics.tokens(song)
+    return [sequence[i : i + size - 1] for i in range(0, max(1, len(sequence) - size + 2), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; `reached` is None where the row is only shown."""
+
+    name: str
+    human: str
+    ours: str
+    target: str
+    reached: bool | None
+
+
+def table(
+    human: Sequence[SungSong], songs: Sequence[Song], forms: Sequence[Song], training: Iterable[SungSong]
+) -> list[Row]:
+    """Measure human songs and ours by the same code.
+
+    `songs` are composed from the words of `human`, one each; `forms` have verses and choruses; `training` are the songs
+    that the models learned from, to look for copied stretches.
+    """
+    ours = [sung_from_song(song) for song in songs]
+    rows: list[Row] = []
+
+    def row(
+        name: str,
+        measure: Callable[[Sequence[SungSong]], tuple[float, ...]],
+        target: str,
+        reached: Callable[..., bool] | None,
+        scale: float = 100,
+        digits: int = 1,
+    ) -> None:
+        theirs, mine = measure(human), measure(ours)
+
+        def text(values: tuple[float, ...]) -> str:
+            return " / ".join(f"{value * scale:.{digits}f}" for value in values)
+
+        rows.append(Row(name, text(theirs), text(mine), target, None if reached is None else reached(*mine)))
+
+    def stress(sung: Sequence[SungSong]) -> tuple[float, ...]:
+        match = metrics.stress_match(sung)
+        return match.stronger, match.equal, match.weaker
+
+    row("crammed syllables", lambda s: (metrics.crammed_syllables(s),), "0", lambda n: n == 0, 1, 0)
+    row("rests inside a word", lambda s: (metrics.rests_inside_words(s),), "0", lambda n: n == 0, 1, 0)
+    row(
+        "stressed syllable stronger / equal / weaker, %",
+        stress,
+        ">= 95 / - / <= 2",
+        lambda stronger, _, weaker: stronger >= 0.95 and weaker <= 0.02,
+    )
+    row(
+        "function words on strong beats, %",
+        lambda s: (metrics.on_strong_beat(s, content=False),),
+        "<= 20",
+        lambda share: share <= 0.20,
+    )
+    row(
+        "content monosyllables on strong beats, %",
+        lambda s: (metrics.on_strong_beat(s, content=True),),
+        ">= 65",
+        lambda share: share >= 0.65,
+    )
+    row(
+        "phrase-final note / other notes",
+        lambda s: (metrics.phrase_final_ratio(s),),
+        "2 to 3",
+        lambda ratio: 2 <= ratio <= 3,
+        1,
+        2,
+    )
+    human_intervals = metrics.interval_shares(human)
+    for name, middle in human_intervals.items():
+
+        def share_of(s: Sequence[SungSong], name: str = name) -> tuple[float, ...]:
+            return (metrics.interval_shares(s)[name],)
+
+        if name == "over octave":
+            row("intervals: over octave, %", share_of, "<= 0.2", lambda share: share <= 0.002)
+        else:
+            row(
+                f"intervals: {name}, %",
+                share_of,
+                "human +- 5",
+                lambda share, middle=middle: abs(share - middle) <= 0.05,
+            )
+    row(
+        "span, median semitones",
+        lambda s: (median(map(metrics.span, s)),),
+        "<= 14",
+        lambda semitones: semitones <= 14,
+        1,
+        0,
+    )
+    row("notes per syllable", lambda s: (metrics.notes_per_syllable(s),), "1.05-1.20", lambda n: 1.05 <= n <= 1.2, 1, 3)
+    row("notes in key, %", lambda s: (metrics.in_key(s),), ">= 95", lambda share: share >= 0.95)
+    row("last note on the tonic, %", lambda s: (metrics.ends_on_tonic(s),), ">= 80", lambda share: share >= 0.8)
+    row(
+        "chord tones on strong beats, %",
+        lambda s: (metrics.chord_tones_on_strong_beats(s),),
+        ">= 80",
+        lambda share: share >= 0.8,
+    )
+    row("lines that end on I or V, %", lambda s: (metrics.cadences(s),), ">= 85", lambda share: share >= 0.85)
+    row("4-grams of notes repeated in the song, %", lambda s: (metrics.repeated_fourgrams(s),), "as human", None)
+
+    lifts = [lift for lift in map(register_lift, forms) if lift is not None]
+    higher = mean(2 <= lift <= 5 for lift in lifts)
+    rows.append(Row("chorus 2-5 semitones above verse, % of songs", "-", f"{100 * higher:.1f}", ">= 80", higher >= 0.8))
+    identical = mean(map(repeats_hold, forms))
+    rows.append(Row("repeated sections identical, %", "-", f"{100 * identical:.1f}", "100", identical == 1))
+
+    halves = human[::2], human[1::2]
+    for name, pool, floor in (
+        ("PD: pitches above the tonic", metrics.pitches, 0.96),
+        ("DD: durations", metrics.durations, 0.96),
+        ("IOI: onset intervals", metrics.onset_intervals, 0.94),
+    ):
+        ceiling = metrics.overlap(pool(halves[0]), pool(halves[1]))
+        likeness = metrics.overlap(pool(human), pool(ours))
+        rows.append(
+            Row(
+                f"overlap with human songs, {name}, %",
+                f"{100 * ceiling:.1f} (two halves)",
+                f"{100 * likeness:.1f}",
+                f">= {100 * floor:.0f}",
+                likeness >= floor,
+            )
+        )
+    index = metrics.CopyIndex(training)
+    theirs_run, our_run = (
+        mean(index.longest_run(chunk) for song in sung for chunk in chunks(song)) for sung in (human, ours)
+    )
+    rows.append(
+        Row(
+            "longest run found in training songs, mean notes per 20",
+            f"{theirs_run:.1f}",
+            f"{our_run:.1f}",
+            "<= 6",
+            our_run <= 6,
+        )
+    )
+    return rows
