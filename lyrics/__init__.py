@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lyrics.analysis import Analysis, analyze
     from lyrics.document import Line, Lyrics, LyricsError, Role, Section, Syllable, Word
     from lyrics.parse import parse_lyrics, read_lyrics
     from lyrics.pronounce import Pronouncer, UnpronounceableError
 
 _MODULES = {
+    "Analysis": "analysis",
     "Line": "document",
     "Lyrics": "document",
     "LyricsError": "document",
@@ -18,10 +20,12 @@ _MODULES = {
     "Syllable": "document",
     "UnpronounceableError": "pronounce",
     "Word": "document",
+    "analyze": "analysis",
     "parse_lyrics": "parse",
     "read_lyrics": "parse",
 }
 __all__ = [
+    "Analysis",
     "Line",
     "Lyrics",
     "LyricsError",
@@ -31,6 +35,7 @@ __all__ = [
     "Syllable",
     "UnpronounceableError",
     "Word",
+    "analyze",
     "parse_lyrics",
     "read_lyrics",
 ]

@@ -70,6 +70,7 @@ def check(lyrics: Lyrics) -> None:
 
 
 @given(any_text)
+@settings(deadline=None)
 def test_any_text_is_sung_letter_for_letter_or_refused(text: str) -> None:
     lyrics = parse(text)
     if lyrics is not None:
@@ -77,7 +78,7 @@ def test_any_text_is_sung_letter_for_letter_or_refused(text: str) -> None:
 
 
 @given(line_text)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_latin_line_is_sung_letter_for_letter_or_refused(text: str) -> None:
     lyrics = parse(text)
     if lyrics is not None:
@@ -95,6 +96,7 @@ def test_any_mixture_of_what_lyrics_are_made_of_is_sung_or_refused(text: str) ->
 
 
 @given(st.binary(max_size=100))
+@settings(deadline=None)
 def test_any_latin_1_bytes_are_sung_or_refused(data: bytes) -> None:
     parse(data.decode("latin-1"))
 
