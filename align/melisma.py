@@ -21,10 +21,9 @@ from align.features import (
     LineFeatures,
 )
 
-MELISMA_LIFT = 1.5
+MELISMA_LIFT = 2.5
 MELISMA_CEILING = 0.5  # no syllable is more likely held on several notes than on one
 LONGEST_LAST = 24
-SHORTEST_HELD = 4  # a beat
 
 
 def note_lengths(
@@ -59,7 +58,7 @@ def _last_length(gap: int, compound: bool, chance: float) -> int:
     """Length of the last note when the next line begins `gap` later: round values, an eighth or more before it."""
     if gap < 4:
         return max(1, gap - 1)
-    preferred = (4, 6, 10, 12, 18, 22, 24) if compound else (4, 6, 8, 12, 14, 16, 20, 24)
+    preferred = (4, 6, 10, 12, 18, 22, 24) if compound else (4, 6, 8, 12, 16, 20, 24)
     fitting = [length for length in preferred if gap - 8 <= length <= gap - 2]
     if not fitting:
         return min(gap - 2, LONGEST_LAST)
@@ -81,7 +80,7 @@ def divide(
         chance, choice = rng.random(), rng.random()
         final = i == len(lengths) - 1
         pieces: tuple[int, ...] = (length,)
-        if length >= SHORTEST_HELD and (final or all(_carries(member, i) for member in members)):
+        if length >= (6 if compound else 4) and (final or all(_carries(member, i) for member in members)):
             kind = "last" if final else "strong"
             rate = tables["held"].get(f"{family} {kind} {min(length, 16)}", 0.05)
             options = tables["divisions"].get(f"{family} {length}")

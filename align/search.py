@@ -11,6 +11,7 @@ Lines that stand at the same place of parallel sections, and pairs of lines insi
 rhythm that suits all of them. Where syllables differ, the later line is drawn towards the earlier one's rhythm.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -58,17 +59,36 @@ _NEVER = np.float32(-1e4)
 class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
-    temperature: float = 0.7
+    temperature: float = 0.6
+    article_on_strong: float = -3.2  # the weakest function words
     function_on_strong: float = -1.6
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
     stress_equal: float = -4.0  # a stressed syllable no stronger than its unstressed neighbour in the word
     stress_reversed: float = -14.0
-    last_long: float = 1.0  # per doubling of the last note beyond a quarter, up to a dotted half
-    keep_onset: float = 1.0  # per onset that an adapted line shares with the line it follows
+    weak_longer: float = -1.5  # a weak syllable longer than the strong one before it (unless punctuation follows)
+    weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
+    weak_syncopated: float = -0.6  # a weak syllable held over a stronger place, per level of strength
+    last_short: float = -1.0  # a last note that cannot sound for a quarter
+    last_long: float = 2.0  # per doubling of the last note against an even pace, up to three times that
+    keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
+    bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
+    # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
+    breadth: tuple[float, ...] = (0.3, -0.5, -1.2, -0.1)
+    # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the breath at line ends and
+    # the prosody weights do to the distribution of intervals.
+    interval_bias: tuple[tuple[float, ...], ...] = (
+        (-0.2, -0.3, -0.2, -0.1, 0.0, 0.8, 1.1, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.3, -0.2, 0.15, -0.15, 0.0, 0.65, 0.7, -0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.3, -0.15, 0.0, -0.25, 0.0, 0.6, 0.4, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.05, 0.0, 0.5, -0.2, 0.0, 0.6, -0.55, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0),
+    )
+    bars_spread: float = 1.0  # 1: as widely as songs differ
+    bars_loyalty: float = 3.0  # how much worse a line may fit the bars of its section, or of the line it follows
+    bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
 
 
@@ -79,7 +99,8 @@ def align_lyrics(lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, i
     """Place every syllable of the lyrics in time.
 
     `style` is one of "popular", "folk", "hymn", "carol", "spiritual"; `seeds` maps line ids ("v1.3") to integers
-    >= 0. Lines that share a rhythm take the seed of the first of them. Sections with `repeat_of` repeat exactly. The
+    >= 0; an entry "song", if there is one, seeds what all lines share (else the first line's seed does). Lines that
+    share a rhythm take the seed of the first of them. Sections with `repeat_of` repeat exactly. The
     cost grows linearly with the number of lines. Raises ValueError for an unknown style.
     """
     if style not in STYLES:
@@ -87,8 +108,10 @@ def align_lyrics(lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, i
     search = _Search(load_scorer(), meter, STYLES.index(style))
     slots = _slots(lyrics, search.scorer)
     groups, group_of = _group(slots, seeds)
+    if slots:
+        search.draw_spaciousness(np.random.Generator(np.random.PCG64(seeds.get("song", seeds[slots[0].id]))))
     pickup = search.pickup_allowance([group.members[0] for group in groups[:12]])
-    search.choose_bars(slots, groups, group_of)
+    search.choose_bars(slots, groups, group_of, pickup)
     for group in groups:
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
@@ -106,7 +129,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
         return 0.0
     groups = [_Group("", [slot.phrases]) for slot in slots]
     pickup = search.pickup_allowance([group.members[0] for group in groups])
-    search.choose_bars(slots, groups, {(slot.section, slot.line): index for index, slot in enumerate(slots)})
+    search.choose_bars(slots, groups, {(slot.section, slot.line): index for index, slot in enumerate(slots)}, pickup)
     total = count = 0.0
     for group in groups:
         for features, bars in zip(group.members[0], group.bars, strict=True):
@@ -180,7 +203,9 @@ def _phrases(features: LineFeatures) -> list[LineFeatures]:
             worth = {INSIDE: -100.0, BOUNDARY: 0.0, COMMA: 4.0, STOP: 6.0}[mark]
             if features.classes[cut - 1] in FUNCTION_CLASSES:
                 worth -= 3.0  # "the" does not end a phrase
-            return worth - abs(cut - ideal)
+            elif features.classes[cut] in (FUNCTION_WEAK, FUNCTION):
+                worth += 1.5  # but "and" or "I" may begin one
+            return worth - 0.7 * abs(cut - ideal)
 
         cut = max(range(low, high + 1), key=fitness)
         result.append(_slice(features, start, cut))
@@ -274,7 +299,19 @@ class _Search:
         self.bar = meter.bar_ticks // GRID
         self.scored_bar = scored_bar(meter)
         self.strengths: Ints = np.array([meter.strength(place * GRID) for place in range(self.bar)])
+        # For every place and interval, by how much the strongest place inside the interval is stronger than its start.
+        inside = [
+            [
+                max([0, *(self.strengths[(place + t) % self.bar] - self.strengths[place] for t in range(1, interval))])
+                for interval in INTERVALS
+            ]
+            for place in range(self.bar)
+        ]
+        self.held_over: Floats = np.array(inside, dtype=np.float32)
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
+        self.breadth = CONFIG.breadth[self.kind]
+        self.spaciousness: dict[int, float] = {}  # by bars per line: what this song likes beside what is usual
+        self.bias: Floats = np.array(CONFIG.interval_bias[self.kind], dtype=np.float32)
 
     # --- what the whole song shares -----------------------------------------------------------------------------
 
@@ -299,41 +336,61 @@ class _Search:
         table = self.scorer.weights["bars"][self.style, self.kind, min(syllables, MAX_LINE)]
         return float(table[scored - 1])
 
-    def _likely_bars(self, syllables: int) -> int:
+    def draw_spaciousness(self, rng: np.random.Generator) -> None:
+        """Let the song be broader or denser than usual: one Gumbel draw per number of bars, for all lines."""
+        self.spaciousness = {bars: CONFIG.bars_spread * float(rng.gumbel()) for bars in (1, 2, 3, 4, 6, 8)}
+
+    def _bars(self, syllables: int) -> dict[int, float]:
+        """Numbers of bars with room for the syllables, with their log probability and our liking for even phrases."""
         usual = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}
-        fitting = [bars for bars in usual if self._fits(syllables, bars)]
-        return max(fitting, key=lambda bars: usual[bars] + self.bars_score(syllables, bars))
+        return {
+            bars: liking
+            + self.bars_score(syllables, bars)
+            + self.breadth * math.log2(bars)
+            + self.spaciousness.get(bars, 0.0)
+            for bars, liking in usual.items()
+            if self._fits(syllables, bars)
+        }
+
+    def _likely_bars(self, syllables: int) -> int:
+        scores = self._bars(syllables)
+        return max(scores, key=lambda bars: scores[bars])
+
+    def _best_bars(self, phrase: LineFeatures, pickup: int, wanted: int) -> int:
+        """Choose the number of bars in which the phrase is best sung; `wanted` (0: none) unless that is much worse."""
+        scores = self._bars(len(phrase.classes))
+        best = max(scores.values())
+        near = [bars for bars, score in scores.items() if score >= best - CONFIG.bars_margin or bars == wanted]
+        if len(near) == 1:
+            return near[0]
+        fits = {bars: scores[bars] + CONFIG.bars_fit * self.value([phrase], bars, pickup) for bars in near}
+        chosen = max(near, key=lambda bars: fits[bars])
+        return wanted if fits.get(wanted, -math.inf) > fits[chosen] - CONFIG.bars_loyalty else chosen
 
     def _fits(self, syllables: int, bars: int) -> bool:
-        """Whether the syllables have room: on average an eighth each beside the breath at the end."""
-        return 2 * syllables + self.unit <= bars * self.bar or bars == 8
+        """Whether the syllables have room, on average an eighth each beside the breath, but no bars of silence."""
+        window = bars * self.bar
+        if bars > 1 and window > 12 * syllables + 20:
+            return False
+        return 2 * syllables + self.unit <= window or bars == 8
 
     def choose_bars(
-        self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int]
+        self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int], pickup: int
     ) -> None:
         """Give every phrase of every group its number of bars; lines of a section are of one length where they can."""
         sections: dict[int, list[int]] = {}
         for slot in slots:
             sections.setdefault(slot.section, []).append(group_of[slot.section, slot.line])
         for members in sections.values():
-            fresh = [index for index in members if not groups[index].bars]
-            for index in dict.fromkeys(fresh):
-                groups[index].bars = [self._likely_bars(len(phrase.classes)) for phrase in groups[index].members[0]]
-            single = [groups[index].bars[0] for index in members if len(groups[index].bars) == 1]
-            usual = max(sorted(set(single), reverse=True), key=single.count, default=0)
-            for index in dict.fromkeys(fresh):
+            single = [index for index in members if len(groups[index].members[0]) == 1]
+            likely = [self._likely_bars(len(groups[index].members[0][0].classes)) for index in single]
+            usual = max(sorted(set(likely), reverse=True), key=likely.count, default=0)
+            for index in dict.fromkeys(members):
                 group = groups[index]
-                reference = group.reference
-                wanted = groups[reference].bars[0] if reference is not None and groups[reference].bars else usual
-                syllables = len(group.members[0][0].classes)
-                if (
-                    len(group.bars) == 1
-                    and group.bars[0] != wanted
-                    and wanted
-                    and self._fits(syllables, wanted)
-                    and self.bars_score(syllables, wanted) > self.bars_score(syllables, group.bars[0]) - 3.0
-                ):
-                    group.bars = [wanted]
+                if not group.bars:
+                    reference = None if group.reference is None else groups[group.reference].bars
+                    wanted = (reference[0] if reference else usual) if index in single else 0
+                    group.bars = [self._best_bars(phrase, pickup, wanted) for phrase in group.members[0]]
 
     # --- one line -------------------------------------------------------------------------------------------------
 
@@ -356,6 +413,12 @@ class _Search:
             lengths = note_lengths(members, onsets, end, compound=compound, tables=self.scorer.tables, rng=rng)
             group.onsets.append(onsets)
             group.pieces.append(divide(members, lengths, compound=compound, tables=self.scorer.tables, rng=rng))
+        for index, phrase in enumerate(group.members[0][:-1]):
+            if phrase.follows[-1] == INSIDE:  # a word longer than a phrase is not broken by a breath
+                pieces = group.pieces[index]
+                silent = group.bars[index] * self.bar + group.onsets[index + 1][0] - group.onsets[index][-1]
+                silent -= sum(pieces[-1])
+                group.pieces[index] = (*pieces[:-1], (*pieces[-1][:-1], pieces[-1][-1] + silent))
 
     def value(self, members: Sequence[LineFeatures], bars: int, pickup: int) -> float:
         """Score of (nearly) the best rhythm."""
@@ -386,10 +449,16 @@ def _draw(scores: Floats, rng: np.random.Generator) -> int:
 
 _UNARY = np.zeros(NUM_CLASSES, dtype=np.float32)
 _UNARY[list(FUNCTION_CLASSES)] = CONFIG.function_on_strong
+_UNARY[FUNCTION_WEAK] = CONFIG.article_on_strong
 _UNARY[[CONTENT_WEAK, CONTENT]] = CONFIG.content_on_strong
 _UNARY[[PRIMARY]] = CONFIG.stressed_on_strong
 _UNARY[[BEFORE_STRESS, AFTER_STRESS]] = CONFIG.unstressed_on_strong
 _PREVIOUS = np.array(PREVIOUS_OF_INTERVAL)
+_WEAK = (*FUNCTION_CLASSES, BEFORE_STRESS, AFTER_STRESS)
+_STRONG = (CONTENT_WEAK, CONTENT, PRIMARY, SECONDARY)
+# For a weak syllable: by the class of the interval before, whether each of INTERVALS is longer than that interval.
+_LONGER = np.array([[interval > before for interval in INTERVALS] for before in (99, 1, 2, 3, 4, 6, 99)])
+_BEYOND = np.log2(np.maximum(INTERVALS, 4) / np.float32(4)).astype(np.float32)
 
 
 class _Lattice:
@@ -414,8 +483,9 @@ class _Lattice:
         self.unary: Floats = np.where(legal, strong * unary[:, None], _NEVER).astype(np.float32)
         if reference is not None:
             self.unary += CONFIG.keep_onset * np.isin(self.times, reference)
-        tail = end - self.times[-1]
-        self.unary[-1] += CONFIG.last_long * np.log2(np.clip(tail - 2, 1, 12) / 4)
+        usual = (end + pickup) / (n + 1.5)
+        tail = end - 2 - self.times[-1]
+        self.unary[-1] += CONFIG.last_long * np.log2(np.clip(tail / usual, 0.25, 3)) + CONFIG.last_short * (tail < 4)
 
         starts = search._starts(members[: CONFIG.joint], bars)
         offset = self.times[0] - START_LOW
@@ -431,7 +501,10 @@ class _Lattice:
         landing = scored[0][1]
         stress = np.zeros((n - 1, *landing.shape[1:]), dtype=np.float32)
         change = search.strengths[landing % search.bar] - strengths[:-1, :, None]  # [n - 1, B, K]
+        held_over = search.held_over[self.times[:-1] % search.bar]
         for member in members:
+            weak = [kind in _WEAK for kind in member.classes[:-1]]
+            stress[weak] += CONFIG.weak_syncopated / len(members) * held_over[weak]
             for i, step in enumerate(_stress_steps(member)):
                 if step:
                     rise = change[i] * -step  # > 0: the stressed syllable is the stronger one
@@ -439,7 +512,7 @@ class _Lattice:
                         stress[i],
                         np.where(rise > 0, 0, np.where(rise == 0, CONFIG.stress_equal, CONFIG.stress_reversed)),
                     )
-        self.arcs = self.arcs + stress[:, :, None]
+        self.arcs = self.arcs + (stress + search.bias)[:, :, None] + _lengths(members)[:, None]
         # Where an interval lands among the next syllable's candidates; -1 outside.
         index = landing - self.times[1:, :1, None]
         self.inside = (index >= 0) & (index < self.times.shape[1])
@@ -462,6 +535,20 @@ class _Lattice:
             if i:
                 value = value + self.unary[i][:, None]
         return value[:, 0], steps[::-1]
+
+
+def _lengths(members: Sequence[LineFeatures]) -> Floats:
+    """Mean cost of weak syllables that are held: [n - 1, NUM_PREVIOUS, K]."""
+    n = len(members[0].classes)
+    cost = np.zeros((n - 1, len(_LONGER), len(INTERVALS)), dtype=np.float32)
+    for member in members:
+        for i in range(n - 1):
+            if member.classes[i] in _WEAK and member.follows[i] < COMMA:
+                articles = 2 if member.classes[i] == FUNCTION_WEAK else 1
+                cost[i] += CONFIG.weak_long * articles * _BEYOND
+                if i and member.classes[i - 1] in _STRONG:
+                    cost[i] += CONFIG.weak_longer * _LONGER
+    return cost / np.float32(len(members))
 
 
 def _candidate_times(n: int, start: int, end: int) -> Ints:
