@@ -208,13 +208,8 @@ def overlap(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
 
 
 def pitches(songs: Iterable[SungSong]) -> list[tuple[str, int]]:
-    """Pool the pitches of all notes, in semitones above the tonic nearest below the song's mean pitch, by mode."""
-    pooled: list[tuple[str, int]] = []
-    for song in songs:
-        centre = mean(note.pitch for note in song.notes)
-        tonic = song.key.tonic + 12 * round((centre - 6 - song.key.tonic) / 12)
-        pooled.extend((song.key.mode, note.pitch - tonic) for note in song.notes)
-    return pooled
+    """Pool the pitches of all notes as pitch classes above the tonic, major and minor apart."""
+    return [(song.key.mode, (note.pitch - song.key.tonic) % 12) for song in songs for note in song.notes]
 
 
 def durations(songs: Iterable[SungSong]) -> list[int]:

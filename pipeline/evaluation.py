@@ -225,7 +225,7 @@ def table(
 
     halves = human[::2], human[1::2]
     for name, pool, floor in (
-        ("PD: pitches above the tonic", metrics.pitches, 0.96),
+        ("PD: pitch classes above the tonic", metrics.pitches, 0.96),
         ("DD: durations", metrics.durations, 0.96),
         ("IOI: onset intervals", metrics.onset_intervals, 0.94),
     ):

@@ -1,0 +1,96 @@
+"""The table of measures on songs composed in the test."""
+
+from dataclasses import replace
+from functools import cache
+
+from pipeline.compose import compose
+from pipeline.evaluation import chunks, register_lift, repeats_hold, sung_from_song, table, verse_and_chorus
+from pipeline.song import Song
+
+LINES = [
+    "The lantern on the garden wall",
+    "Is shining for the last to come",
+    "I hear the river rise and fall",
+    "I hear the distant highway hum",
+    "Oh carry me over, carry me home",
+    "Carry me under the open sky",
+    "Never again will I wander alone",
+    "Carry me over and let me fly",
+]
+
+
+@cache
+def song() -> Song:
+    return compose(verse_and_chorus(LINES), seed=3)
+
+
+def test_verse_and_chorus_are_sung_twice_each() -> None:
+    assert song().form == ("v1", "c1", "v2", "c1") or song().form == ("v1", "c1", "v1", "c1")
+
+
+def test_the_flat_view_keeps_every_syllable_and_note() -> None:
+    sung = sung_from_song(song())
+    assert len(sung.notes) == sum(len(line.notes) for line in song().lines)
+    assert [n.syllable for n in sung.notes if not n.held] == list(range(len(sung.syllables)))
+    assert sung.section_ends == (3, 7, 11, 15)
+
+
+def test_a_chorus_moved_up_an_octave_shows_in_the_register() -> None:
+    lift = register_lift(song())
+    assert lift is not None
+    sections = []
+    for section in song().sections:
+        if section.role == "chorus":
+            lines = tuple(
+                replace(
+                    line,
+                    words=tuple(
+                        replace(
+                            word,
+                            syllables=tuple(
+                                replace(s, notes=tuple(replace(n, pitch=n.pitch + 12) for n in s.notes))
+                                for s in word.syllables
+                            ),
+                        )
+                        for word in line.words
+                    ),
+                )
+                for line in section.lines
+            )
+            section = replace(section, lines=lines)
+        sections.append(section)
+    moved = replace(song(), sections=tuple(sections))
+    higher = register_lift(moved)
+    assert higher is not None
+    assert round(higher - lift, 9) == 12
+    assert repeats_hold(moved)
+
+
+def test_a_repeat_with_another_note_does_not_hold() -> None:
+    assert repeats_hold(song())
+    last = song().sections[-1]
+    line = last.lines[0]
+    word = line.words[0]
+    syllable = word.syllables[0]
+    other = replace(
+        syllable, notes=(replace(syllable.notes[0], pitch=syllable.notes[0].pitch + 1), *syllable.notes[1:])
+    )
+    changed = replace(line, words=(replace(word, syllables=(other, *word.syllables[1:])), *line.words[1:]))
+    section = replace(last, lines=(changed, *last.lines[1:]))
+    assert not repeats_hold(replace(song(), sections=(*song().sections[:-1], section)))
+
+
+def test_chunks_hold_twenty_notes_and_leave_out_a_short_rest() -> None:
+    sung = sung_from_song(song())
+    pieces = chunks(sung)
+    assert all(len(piece) == 19 for piece in pieces)
+    assert len(pieces) == len(sung.notes) // 20
+
+
+def test_a_song_compared_with_itself_overlaps_fully_and_is_copied_from_itself() -> None:
+    sung = sung_from_song(song())
+    rows = {row.name: row for row in table([sung, sung], [song(), song()], [song()], [sung])}
+    assert rows["overlap with human songs, DD: durations, %"].ours == "100.0"
+    assert rows["longest run found in training songs, mean notes per 20"].ours == "20.0"
+    assert rows["crammed syllables"].ours == "0"
+    assert rows["repeated sections identical, %"].reached
