@@ -21,6 +21,7 @@ from pipeline.errors import MissingExtraError, OutputExistsError, SettingsError,
 from pipeline.version import VERSION
 
 if TYPE_CHECKING:
+    from lyrics.pronounce import Pronouncer
     from pipeline.song import Song
 
 # Heavy modules are imported inside the commands, so that `songwright --help` is instant.
@@ -99,14 +100,13 @@ def compose(
     """Compose a song to LYRICS and print the files written."""
     with _reporting(verbose):
         from lyrics.parse import read_lyrics
-        from lyrics.pronounce import Pronouncer
         from pipeline.compose import compose as compose_song
         from pipeline.names import safe_name, slug, title_from_stem
         from pipeline.render import parse_formats
 
         names = parse_formats(formats)
         from_stdin = str(lyrics) == "-"
-        parsed = read_lyrics(None if from_stdin else lyrics, Pronouncer(pronunciations))
+        parsed = read_lyrics(None if from_stdin else lyrics, _pronouncer(pronunciations))
         song = compose_song(
             parsed,
             seed=seed,
@@ -143,9 +143,8 @@ def analyze(
 
         from lyrics.analysis import analyze as analyze_lyrics
         from lyrics.parse import read_lyrics
-        from lyrics.pronounce import Pronouncer
 
-        parsed = read_lyrics(None if str(lyrics) == "-" else lyrics, Pronouncer(pronunciations))
+        parsed = read_lyrics(None if str(lyrics) == "-" else lyrics, _pronouncer(pronunciations))
         analysis = analyze_lyrics(parsed)
         if as_json:
             _print_json(asdict(analysis))
@@ -236,6 +235,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _pronouncer(path: Path | None) -> "Pronouncer":
+    from lyrics.pronounce import Pronouncer
+
+    try:
+        return Pronouncer(path)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _write(song: "Song", folder: Path, stem: str, formats: Sequence[str], force: bool) -> list[Path]:

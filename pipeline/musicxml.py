@@ -66,7 +66,8 @@ _SYLLABIC = {(True, True): "single", (True, False): "begin", (False, False): "mi
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 # What XML 1.0 cannot hold at all (https://www.w3.org/TR/xml/#charsets).
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BARS_PER_SYSTEM = 3  # a new line of lyrics starts a new system once this many bars stand on the old one
+# A new section, or a new line of lyrics, starts a new system once so many bars stand on the old one.
+_BARS_BEFORE_SECTION, _BARS_BEFORE_LINE = 2, 3
 
 
 def write_musicxml(song: Song, path: Path, *, force: bool = False) -> None:
@@ -74,11 +75,11 @@ def write_musicxml(song: Song, path: Path, *, force: bool = False) -> None:
     write_files({path: musicxml_bytes(song)}, force=force)
 
 
-def musicxml_bytes(song: Song, *, extend_inside_words: bool = True) -> bytes:
+def musicxml_bytes(song: Song, *, for_engraver: bool = False) -> bytes:
     """Return the song as a MusicXML file.
 
-    Every melisma gets an `<extend>`. Engravers draw hyphens, not extenders, where the word goes on; a program that
-    draws every `<extend>` as a line can be given a file without those (`extend_inside_words`).
+    Every melisma gets an `<extend>`, and written hyphens stay ("Wi-", "Fi"). Engravers draw one hyphen between the
+    syllables of a word and no extender there; a program that takes the file literally does so `for_engraver`.
     Raises ValueError if a note's onset or length is no multiple of a sixty-fourth note.
     """
     root = Element("score-partwise", version="4.0")
@@ -90,13 +91,21 @@ def musicxml_bytes(song: Song, *, extend_inside_words: bool = True) -> bytes:
     _sub(score_part, "part-name", "Voice")
     part = _sub(root, "part", id="P1")
     _write_bars(song, part)
-    if not extend_inside_words:
-        for lyric in part.iter("lyric"):
-            extend = lyric.find("extend")
-            if extend is not None and lyric.findtext("syllabic") in ("begin", "middle"):
-                lyric.remove(extend)
+    if for_engraver:
+        _simplify_syllables(part)
     ElementTree.indent(root, " ")
     return (_DOCTYPE + ElementTree.tostring(root, encoding="unicode") + "\n").encode()
+
+
+def _simplify_syllables(part: Element) -> None:
+    """Leave one hyphen, the engraver's, after a syllable that its word goes on after."""
+    for lyric in part.iter("lyric"):
+        if lyric.findtext("syllabic") in ("begin", "middle"):
+            text, extend = lyric.find("text"), lyric.find("extend")
+            if text is not None and text.text is not None:
+                text.text = text.text.removesuffix("-")
+            if extend is not None:
+                lyric.remove(extend)
 
 
 def _sub(parent: Element, tag: str, text: str | int | None = None, /, **attributes: str) -> Element:
@@ -142,17 +151,19 @@ def _write_bars(song: Song, part: Element) -> None:
 
 
 def _system_breaks(song: Song, all_bars: list[Bar]) -> set[int]:
-    """Ticks of the bar lines where a new system begins: with a line of lyrics, where the old one is well filled."""
+    """Ticks of the bar lines where a new system begins: with a section, or with a line once the old one is filled."""
     length = song.settings.meter.bar_ticks
-    starts = {section.start for section in song.sections}
+    enough: dict[int, int] = {}  # bars that must stand on the old system, by tick
     for line in song.lines:
         # A line that starts in the second half of a bar starts with a pick-up: that stays at the end of the old system.
         bar_number = (line.notes[0].onset - song.pickup + length // 2) // length
-        starts.add(song.pickup + bar_number * length)
+        enough[song.pickup + bar_number * length] = _BARS_BEFORE_LINE
+    for section in song.sections:
+        enough[section.start] = _BARS_BEFORE_SECTION
     breaks: set[int] = set()
     last = 0
     for bar in all_bars:
-        if bar.start in starts and bar.start - last >= _BARS_PER_SYSTEM * length:
+        if bar.start in enough and bar.start - last >= enough[bar.start] * length:
             breaks.add(bar.start)
             last = bar.start
     return breaks

@@ -65,7 +65,7 @@ def _svg(song: Song) -> bytes:
             "xmlIdSeed": 1,  # the ids of elements, random otherwise
         }
     )
-    if not toolkit.loadData(musicxml_bytes(song, extend_inside_words=False).decode()):
+    if not toolkit.loadData(musicxml_bytes(song, for_engraver=True).decode()):
         raise RuntimeError("verovio could not read the score that this program wrote")
     pages = [toolkit.renderToSVG(number) for number in range(1, toolkit.getPageCount() + 1)]
     return (pages[0] if len(pages) == 1 else _stack(pages)).encode()

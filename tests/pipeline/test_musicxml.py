@@ -80,7 +80,11 @@ def test_sections_tempo_key_and_breaks_are_written(song: Song) -> None:
     assert root.findtext(".//metronome/per-minute") == "96"
     assert (root.findtext(".//fifths"), root.findtext(".//mode")) == ("1", "major")
     assert root.findtext("work/work-title") == "Beautiful Nights"
-    assert [bar.get("number") for bar in root.findall("part/measure") if bar.find("print") is not None] == ["4", "8"]
+    assert [bar.get("number") for bar in root.findall("part/measure") if bar.find("print") is not None] == [
+        "4",
+        "6",
+        "8",
+    ]
     assert root.findall("part/measure")[-1].findtext("barline/bar-style") == "light-heavy"
 
 
