@@ -23,7 +23,7 @@ from lyrics.cmudict import pronunciations
 from lyrics.document import LyricsError, Syllable
 from lyrics.heteronyms import heteronym
 from lyrics.syllable import PHONES, count_syllables, is_vowel, stress_of, syllabify
-from lyrics.word_forms import compounds, derive, near
+from lyrics.word_forms import compound, derive
 
 Phones = tuple[str, ...]
 
@@ -63,6 +63,8 @@ def fold(text: str) -> str:
     >>> fold("Señor’s")
     "senor's"
     """
+    if text.isascii() and "`" not in text:
+        return text.lower()
     return "".join(map(_fold_char, text))
 
 
@@ -133,6 +135,7 @@ class Pronouncer:
         self._user = read_entries(user_file) if user_file else Entries({}, {})
         self._found: dict[str, tuple[Phones, ...]] = {}
         self._guessed: dict[str, Phones] = {}
+        self._seams: dict[str, int] = {}  # letters of the first half of the compounds among the guessed words
 
     def knows(self, text: str) -> bool:
         """Whether all of a word's pronunciation comes from a dictionary or from known words, not from a guess."""
@@ -166,20 +169,43 @@ class Pronouncer:
             return _sing_as(forced, said or self._readings(word, text, *neighbours))
         places = [index for index, char in enumerate(text) for _ in fold(char)]  # text index of each folded character
         syllables: list[Syllable] = []
-        start = 0
+        start = end = 0
         for piece in self._pieces(word):
-            end = start + len(piece)
+            end += len(piece)
             written = text[places[start] if start else 0 : places[end] if end < len(places) else len(text)]
             if re.search("[a-z]", piece):
                 phones = (said or self._readings(piece.strip("-"), written, *neighbours))[0]
-                syllables += _divide(written, phones)
+                syllables += self.divide(written, phones)
             elif syllables:  # a stray apostrophe or digit between hyphens
                 last = syllables[-1]
                 syllables[-1] = Syllable(last.text + written, last.phones, last.stress)
-            else:
-                end = start  # goes to the front of the next piece
+            else:  # or before the first letter: goes with what follows
+                continue
             start = end
         return tuple(syllables)
+
+    def readings(self, word: str, before: str = "", after: str = "") -> tuple[Phones, ...]:
+        """All pronunciations of a word of Latin letters without hyphens, the one to be sung first."""
+        return self._readings(fold(word), word, fold(before), fold(after))
+
+    def divide(self, text: str, phones: Phones) -> tuple[Syllable, ...]:
+        """Divide a word without hyphens that is said in a given way; what is no letter stays with the one before it."""
+        if count_syllables(phones) == 1:
+            return (Syllable(text, phones, stress_of(phones)),)
+        letters, places = alignable(text)
+        parts = spelling.split(letters, phones, self._seams.get(letters, 0))
+        cuts, position = [0], 0
+        for part in parts[:-1]:
+            position += len(part)
+            cut = places[position]
+            if cut > 1 and text[cut - 1] in _APOSTROPHES:  # "ev-'ry", "there-'ll"
+                cut -= 1
+            cuts.append(cut)
+        groups = _merged(syllabify(phones), len(parts))
+        return tuple(
+            Syllable(text[start:end], group, stress_of(group))
+            for (start, end), group in zip(pairwise([*cuts, len(text)]), groups, strict=True)
+        )
 
     def _pieces(self, word: str) -> list[str]:
         """Cut a folded word after its hyphens, unless it is better known as a whole; cut monsters to size."""
@@ -231,9 +257,10 @@ class Pronouncer:
         if phones is None:
             letters = re.sub("[^a-z]", "", word)
             phones = g2p.guess(letters)
-            pairs = [pair for pair in compounds(letters, pronunciations) if near(pair, phones)]
-            if pairs:
-                phones = min(pairs, key=lambda pair: abs(len(pair) - len(phones)))
+            double = compound(letters, pronunciations, phones)
+            if double:
+                phones = double.phones
+                self._seams[letters] = double.seam
             self._guessed[word] = phones
         return phones
 
@@ -296,7 +323,7 @@ def _even_parts(text: str, count: int) -> tuple[str, ...]:
     return tuple("".join(letters[start:end]) for start, end in pairwise(bounds))
 
 
-def _letters(text: str) -> tuple[str, list[int]]:
+def alignable(text: str) -> tuple[str, list[int]]:
     """Letters a-z of a written piece, for alignment with its phones, and the place of each in the text.
 
     An apostrophe counts as the letter that it stands for: e inside a word, g in "-in'"; otherwise it does not count.
@@ -322,24 +349,6 @@ def _letters(text: str) -> tuple[str, list[int]]:
 
 
 _CONTRACTION = re.compile(r"'(?:s|d|ll|ve|re|m|t|st|rt|em|clock)$")
-
-
-def _divide(text: str, phones: Phones) -> list[Syllable]:
-    """Divide a piece of text as its letters are divided; what is no letter stays with the letter before it."""
-    letters, places = _letters(text)
-    parts = spelling.split(letters, phones)
-    cuts, position = [0], 0
-    for part in parts[:-1]:
-        position += len(part)
-        cut = places[position]
-        if cut > 1 and text[cut - 1] in _APOSTROPHES:  # "ev-'ry", "there-'ll"
-            cut -= 1
-        cuts.append(cut)
-    groups = _merged(syllabify(phones), len(parts))
-    return [
-        Syllable(text[start:end], group, stress_of(group))
-        for (start, end), group in zip(pairwise([*cuts, len(text)]), groups, strict=True)
-    ]
 
 
 def _merged(groups: list[Phones], count: int) -> list[Phones]:

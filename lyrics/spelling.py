@@ -41,10 +41,11 @@ def printed() -> dict[str, str]:
     return table
 
 
-def split(letters: str, phones: Sequence[str]) -> tuple[str, ...]:
+def split(letters: str, phones: Sequence[str], seam: int = 0) -> tuple[str, ...]:
     """Divide the letters a-z of a word among the syllables of its pronunciation; every part has a letter.
 
-    There is one part per vowel, unless the word has fewer letters than vowels: then one per letter.
+    There is one part per vowel, unless the word has fewer letters than vowels: then one per letter. `seam`, if not 0,
+    is the number of letters of a compound's first word; a cut falls there.
 
     >>> split("beautiful", "B Y UW1 T AH0 F AH0 L".split())
     ('beau', 'ti', 'ful')
@@ -62,7 +63,10 @@ def split(letters: str, phones: Sequence[str]) -> tuple[str, ...]:
         return _even(letters, min(count, len(letters)))
     for gap in gaps:
         candidates = range(max(gap.low, cuts[-1]) + 1, gap.high + 1)
-        cuts.append(max(candidates, key=lambda cut: sum(weights.get(name, 0) for name in gap.features(cut))))
+        if seam in candidates:
+            cuts.append(seam)
+        else:
+            cuts.append(max(candidates, key=lambda cut: sum(weights.get(name, 0) for name in gap.features(cut))))
     return tuple(letters[start:end] for start, end in pairwise([*cuts, len(letters)]))
 
 
@@ -122,6 +126,8 @@ class Gap:
             f"v{chunks[cut]}|{r4[:2]}",
             f"w{l4[2:]}|{chunks[cut]}",
             f"x{drift}{shape}{length}",
+            f"y{'=' if l4[3] == r4[0] else '/'}{'.' if chunks[cut - 1] else ' '}{'.' if chunks[cut] else ' '}",
+            f"z{'=' if l4[3] == r4[0] else '/'}{_shape(l4[2:])}{_shape(r4[:2])}",
             f"A{known_left}{known_right}",
             f"B{known_left}{known_right}{drift}",
             f"C{known_left}{right[:6]}",

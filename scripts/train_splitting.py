@@ -1,6 +1,6 @@
 """Learn from songs how engravers divide words among syllables, and how many syllables they sing.
 
-    python scripts/train_splitting.py DATA.parquet [--penalty 1.0] [--tune]
+    python scripts/train_splitting.py DATA.parquet [--penalty 2.0] [--tune]
 
 Reads the training part of the English songs, art songs included (songs with `CorpusSong.held_out` are never looked at),
 and writes to lyrics/data/spelling: `cuts.json` (weights of the cut model), `printed.json` (frequent words that the
@@ -14,6 +14,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +24,22 @@ from numpy.typing import NDArray
 from align.corpus import CorpusSong, read_corpus
 from lyrics import spelling
 from lyrics.cmudict import pronunciations
+from lyrics.pronounce import Pronouncer, alignable
 from lyrics.syllable import count_syllables
 
 STYLES = ("popular", "folk", "hymn", "carol", "spiritual", "art")
 Parts = tuple[str, ...]
-Divisions = dict[str, Counter[Parts]]
 Floats = NDArray[np.float64]
+
+
+class Division(NamedTuple):
+    """How a word, sung in one number of syllables, was printed."""
+
+    phones: tuple[str, ...]
+    printed: Counter[Parts]  # parts of its letters, as `pronounce.alignable` gives them
+
+
+Divisions = dict[tuple[str, int], Division]  # by letters and number of syllables
 
 
 def words_of(song: CorpusSong) -> list[Parts]:
@@ -52,15 +63,31 @@ def is_broken(words: list[Parts]) -> bool:
     return places > 1
 
 
-def count_divisions(songs: Iterable[CorpusSong]) -> Divisions:
-    """Count how each word is divided; words of letters a-z alone."""
-    divisions: Divisions = defaultdict(Counter)
+def sung_words(songs: Iterable[CorpusSong]) -> Counter[Parts]:
+    """How often each word was printed in which parts; words of the letters a-z and apostrophes."""
+    printed: Counter[Parts] = Counter()
     for song in songs:
         words = words_of(song)
         if not is_broken(words):
-            for parts in words:
-                if re.fullmatch("[a-z]+", "".join(parts)):
-                    divisions["".join(parts)][parts] += 1
+            printed.update(parts for parts in words if re.fullmatch("[a-z']+", "".join(parts)))
+    return printed
+
+
+def divisions_of(words: Counter[Parts]) -> Divisions:
+    """Divisions of the words whose number of syllables is that of a pronunciation, known or built from known words."""
+    pronouncer = Pronouncer()
+    divisions: Divisions = {}
+    for parts, times in sorted(words.items()):
+        word = "".join(parts)
+        if len(parts) == 1 or not re.search("[a-z]", word) or not pronouncer.knows(word):
+            continue
+        phones = next((p for p in pronouncer.readings(word) if count_syllables(p) == len(parts)), None)
+        letters, places = alignable(word)
+        ends = np.cumsum([len(part) for part in parts[:-1]])
+        cuts = [0, *(sum(place < end for place in places) for end in ends), len(letters)]
+        if phones and all(start < end for start, end in pairwise(cuts)):
+            division = divisions.setdefault((letters, len(parts)), Division(phones, Counter()))
+            division.printed[tuple(letters[start:end] for start, end in pairwise(cuts))] += times
     return divisions
 
 
@@ -72,21 +99,18 @@ class Example(NamedTuple):
 
 
 def examples_of(divisions: Divisions) -> list[Example]:
-    """All gaps of all words whose number of syllables the dictionary knows."""
+    """All gaps of all words."""
     examples = []
-    for word, counter in divisions.items():
-        for count in sorted({len(parts) for parts in counter} - {1}):
-            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
-            gaps = spelling.find_gaps(word, phones) if phones else None
-            for number, gap in enumerate(gaps or ()):
-                cuts = range(gap.low + 1, gap.high + 1)
-                counts = np.zeros(len(cuts))
-                for parts, times in counter.items():
-                    cut = sum(map(len, parts[: number + 1]))
-                    if len(parts) == count and cut in cuts:
-                        counts[cut - cuts.start] += times
-                if counts.any():
-                    examples.append(Example([gap.features(cut) for cut in cuts], counts))
+    for (letters, _), division in divisions.items():
+        for number, gap in enumerate(spelling.find_gaps(letters, division.phones) or ()):
+            cuts = range(gap.low + 1, gap.high + 1)
+            counts = np.zeros(len(cuts))
+            for parts, times in division.printed.items():
+                cut = sum(map(len, parts[: number + 1]))
+                if cut in cuts:
+                    counts[cut - cuts.start] += times
+            if counts.any():
+                examples.append(Example([gap.features(cut) for cut in cuts], counts))
     return examples
 
 
@@ -122,15 +146,11 @@ def fit(examples: list[Example], penalty: float) -> dict[str, float]:
 
 def accuracy(divisions: Divisions) -> tuple[float, float]:
     """Share of printed words of two or more syllables that `split` divides alike, and the best share possible."""
-    same = best = total = 0
-    for word, counter in divisions.items():
-        for count in {len(parts) for parts in counter} - {1}:
-            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
-            if phones:
-                times = {parts: n for parts, n in counter.items() if len(parts) == count}
-                same += times.get(spelling.split(word, phones), 0)
-                best += max(times.values())
-                total += sum(times.values())
+    same = sum(
+        division.printed[spelling.split(letters, division.phones)] for (letters, _), division in divisions.items()
+    )
+    best = sum(max(division.printed.values()) for division in divisions.values())
+    total = sum(division.printed.total() for division in divisions.values())
     return same / total, best / total
 
 
@@ -144,7 +164,7 @@ def main() -> None:
     """Fit the cut model, then list what it and CMUdict miss."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--penalty", type=float, default=1.0)
+    parser.add_argument("--penalty", type=float, default=2.0)
     parser.add_argument("--smallest", type=int, default=12, help="weights below this, in hundredths, are dropped")
     parser.add_argument("--tune", action="store_true", help="keep one group in ten apart and score it")
     options = parser.parse_args()
@@ -152,7 +172,8 @@ def main() -> None:
     songs = [song for song in read_corpus(options.data, styles=STYLES) if not song.held_out]
     apart = [song for song in songs if options.tune and int(song.group, 16) % 10 == 1 and song.style != "art"]
     kept = [song for song in songs if not (options.tune and int(song.group, 16) % 10 == 1)]
-    divisions = count_divisions(kept)
+    words = sung_words(kept)
+    divisions, tuning = divisions_of(words), divisions_of(sung_words(apart))
     weights = fit(examples_of(divisions), options.penalty)
     rounded = {name: round(100 * weight) for name, weight in weights.items()}
     write("cuts.json", {name: weight for name, weight in rounded.items() if abs(weight) >= options.smallest})
@@ -160,34 +181,29 @@ def main() -> None:
     spelling.cut_weights.cache_clear()
     spelling.printed.cache_clear()
     print(f"{len(divisions)} words, {len(weights)} features, {len(spelling.cut_weights())} kept")
-    if apart:
-        print(
-            "tuning part, without the list of words: {:.4f} of at best {:.4f}".format(*accuracy(count_divisions(apart)))
-        )
+    if tuning:
+        print("tuning part, without the list of words: {:.4f} of at best {:.4f}".format(*accuracy(tuning)))
 
     printed: dict[str, str] = {}
-    for word, counter in divisions.items():
-        for count in {len(parts) for parts in counter} - {1}:
-            times = {parts: n for parts, n in counter.items() if len(parts) == count}
-            parts = max(times, key=lambda parts: (times[parts], parts))
-            phones = next((p for p in pronunciations(word) if count_syllables(p) == count), None)
-            if phones and times[parts] >= 3 and times[parts] > sum(times.values()) / 2:
-                if spelling.split(word, phones) != parts:
-                    printed[f"{word}{count}"] = "-".join(parts)
+    for (letters, count), division in divisions.items():
+        parts = max(division.printed, key=lambda parts: (division.printed[parts], parts))
+        most = division.printed[parts]
+        if most >= 3 and most > division.printed.total() / 2 and spelling.split(letters, division.phones) != parts:
+            printed[f"{letters}{count}"] = "-".join(parts)
     write("printed.json", printed)
     spelling.printed.cache_clear()
     print(f"{len(printed)} words listed")
-    if apart:
-        print("tuning part, with it: {:.4f} of at best {:.4f}".format(*accuracy(count_divisions(apart))))
+    if tuning:
+        print("tuning part, with it: {:.4f} of at best {:.4f}".format(*accuracy(tuning)))
 
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for parts, times in words.items():
+        counts["".join(parts)][len(parts)] += times
     sung: dict[str, int] = {}
-    for word, counter in divisions.items():
-        counts: Counter[int] = Counter()
-        for parts, times in counter.items():
-            counts[len(parts)] += times
+    for word, counter in counts.items():
         known = [count_syllables(phones) for phones in pronunciations(word)]
-        most, times = max(counts.items(), key=lambda item: (item[1], -item[0]))
-        if most in known[1:] and most != known[0] and times >= 2 and times > 0.6 * sum(counts.values()):
+        most, times = max(counter.items(), key=lambda item: (item[1], -item[0]))
+        if most in known[1:] and most != known[0] and times >= 2 and times > 0.6 * counter.total():
             sung[word] = most
     write("sung.json", sung)
     print(f"{len(sung)} words with a sung number of syllables")
