@@ -163,29 +163,30 @@ def engrave(song: Song) -> tuple[tuple[Bar, tuple[Symbol, ...]], ...]:
 def _rests(start: int, end: int, bar: Bar, meter: Meter) -> list[Symbol]:
     if (start, end) == (bar.start, bar.end) and bar.number:
         return [Symbol(start, end - start, "", 0, None)]
-    pieces = split_duration(start - bar.end, end - bar.end, meter, syncopated=False)
+    pieces = split_duration(start - bar.end, end - bar.end, meter, rest=True)
     return [Symbol(bar.end + offset, duration, *NOTATABLE[duration], None) for offset, duration in pieces]
 
 
-def split_duration(start: int, end: int, meter: Meter, *, syncopated: bool = True) -> Iterator[tuple[int, int]]:
+def split_duration(start: int, end: int, meter: Meter, *, rest: bool = False) -> Iterator[tuple[int, int]]:
     """Split a stretch inside one bar into (start, duration) pieces that are note values and show the metre.
 
-    Places are counted from a bar line (negative ones from the bar line after, which suits pick-up bars).
+    Rests (`rest`) show it more strictly than notes. Places are counted from a bar line (negative ones from the bar line
+    after, which suits pick-up bars).
 
     >>> list(split_duration(480, 1440, Meter(4, 4)))  # a half note across the middle of the bar
     [(480, 480), (960, 480)]
     """
     if end <= start:
         return
-    cut = _cut(start, end, meter, syncopated)
+    cut = _cut(start, end, meter, rest)
     if cut is None:
         yield start, end - start
     else:
-        yield from split_duration(start, cut, meter, syncopated=syncopated)
-        yield from split_duration(cut, end, meter, syncopated=syncopated)
+        yield from split_duration(start, cut, meter, rest=rest)
+        yield from split_duration(cut, end, meter, rest=rest)
 
 
-def _cut(start: int, end: int, meter: Meter, syncopated: bool) -> int | None:
+def _cut(start: int, end: int, meter: Meter, rest: bool) -> int | None:
     """Return where a stretch must be divided, None if it reads well as one note."""
     duration = end - start
     places = range(start + SHORTEST - start % SHORTEST, end, SHORTEST)
@@ -196,9 +197,12 @@ def _cut(start: int, end: int, meter: Meter, syncopated: bool) -> int | None:
     if compound and strongest >= 3:
         # Across felt beats only whole beats are joined.
         fits = fits and duration % meter.pulse_ticks == 0 and start % meter.pulse_ticks == 0
+    if rest:
+        # Rests show the beats more strictly: two quarters, not a half, on beats 2 and 3 of 3/4; no dots in simple time.
+        fits = fits and (here > strongest or here == 0) and (compound or duration in NOTE_TYPES)
     if fits and here >= strongest:
         return None
-    if fits and syncopated and not compound and strongest == here + 1 and duration <= {1: 360, 2: 720}.get(here, 0):
+    if fits and not rest and not compound and strongest == here + 1 and duration <= {1: 360, 2: 720}.get(here, 0):
         return None  # eighth-quarter-eighth, sixteenth-eighth-sixteenth and their dotted kin
     candidates = [place for place in places if meter.strength(place) == strongest]
     # From a strong place take as much as possible at once; from a weak one go to the next strong place first.

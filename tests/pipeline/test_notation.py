@@ -21,11 +21,11 @@ from pipeline.song import Song
 METERS = [Meter.parse(text) for text in ("4/4", "3/4", "2/4", "6/8", "12/8")]
 
 
-@given(meter=st.sampled_from(METERS), data=st.data(), syncopated=st.booleans())
-def test_pieces_are_note_values_that_fill_the_stretch(meter: Meter, data: st.DataObject, syncopated: bool) -> None:
+@given(meter=st.sampled_from(METERS), data=st.data(), rest=st.booleans())
+def test_pieces_are_note_values_that_fill_the_stretch(meter: Meter, data: st.DataObject, rest: bool) -> None:
     start = SHORTEST * data.draw(st.integers(0, meter.bar_ticks // SHORTEST - 1))
     end = SHORTEST * data.draw(st.integers(start // SHORTEST + 1, meter.bar_ticks // SHORTEST))
-    pieces = list(split_duration(start, end, meter, syncopated=syncopated))
+    pieces = list(split_duration(start, end, meter, rest=rest))
     assert pieces[0][0] == start
     assert all(before + length == after for (before, length), (after, _) in pairwise(pieces))
     assert sum(pieces[-1]) == end
@@ -52,6 +52,21 @@ def test_pieces_are_note_values_that_fill_the_stretch(meter: Meter, data: st.Dat
 )
 def test_values_read_as_engravers_write_them(meter: str, start: int, end: int, lengths: list[int]) -> None:
     assert [length for _, length in split_duration(start, end, Meter.parse(meter))] == lengths
+
+
+@pytest.mark.parametrize(
+    ("meter", "start", "end", "lengths"),
+    [
+        ("4/4", 0, 1440, [960, 480]),
+        ("4/4", 960, 1920, [960]),
+        ("4/4", 240, 960, [240, 480]),
+        ("3/4", 480, 1440, [480, 480]),
+        ("6/8", 240, 720, [240, 240]),
+        ("6/8", 720, 1440, [720]),
+    ],
+)
+def test_rests_show_the_beats(meter: str, start: int, end: int, lengths: list[int]) -> None:
+    assert [length for _, length in split_duration(start, end, Meter.parse(meter), rest=True)] == lengths
 
 
 def test_every_bar_is_full_and_ties_join_what_was_one_note(any_song: Song) -> None:
