@@ -45,7 +45,9 @@ KeyName = Annotated[str | None, typer.Option("--key", metavar="KEY", help='"D ma
 Tempo = Annotated[float | None, typer.Option(metavar="QPM", help="Quarter notes per minute.")]
 MeterName = Annotated[str | None, typer.Option("--meter", metavar="METER", help="4/4, 3/4, 2/4, 6/8 or 12/8.")]
 Style = Annotated[str | None, typer.Option(metavar="NAME", help="popular, folk, hymn, carol or spiritual.")]
-Voice = Annotated[str | None, typer.Option(metavar="NAME", help="soprano, mezzo, alto, tenor, baritone, bass or medium.")]
+Voice = Annotated[
+    str | None, typer.Option(metavar="NAME", help="soprano, mezzo, alto, tenor, baritone, bass or medium.")
+]
 VoiceRange = Annotated[str | None, typer.Option("--range", metavar="LOW-HIGH", help="For example C3-E4.")]
 Chords = Annotated[str | None, typer.Option(metavar="CHORDS", help='"Am F C G": repeated through the song.')]
 Title = Annotated[str | None, typer.Option(help="Title of the song, if the lyrics do not say it.")]
