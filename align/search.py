@@ -67,11 +67,13 @@ class SearchConfig:
     unstressed_on_strong: float = -1.0
     stress_equal: float = -4.0  # a stressed syllable no stronger than its unstressed neighbour in the word
     stress_reversed: float = -14.0
-    weak_longer: float = -1.5  # a weak syllable longer than the strong one before it (unless punctuation follows)
+    weak_longer: float = -1.5  # a weak syllable longer than the one before it, if that is strong (half if it is weak)
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
-    weak_syncopated: float = -0.6  # a weak syllable held over a stronger place, per level of strength
+    syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
+    weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     last_short: float = -1.0  # a last note that cannot sound for a quarter
-    last_long: float = 2.0  # per doubling of the last note against an even pace, up to three times that
+    last_double: float = 1.5  # a last note twice as long as the usual one
+    last_long: float = 1.5  # per doubling of the last note against an even pace, up to three times that
     keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
@@ -485,7 +487,11 @@ class _Lattice:
             self.unary += CONFIG.keep_onset * np.isin(self.times, reference)
         usual = (end + pickup) / (n + 1.5)
         tail = end - 2 - self.times[-1]
-        self.unary[-1] += CONFIG.last_long * np.log2(np.clip(tail / usual, 0.25, 3)) + CONFIG.last_short * (tail < 4)
+        ending = CONFIG.last_long * np.log2(np.clip(tail / usual, 0.25, 3))
+        ending += CONFIG.last_short * (tail < 4) + CONFIG.last_double * (tail >= 2 * min(usual, 4)) * (
+            1 if search.unit == 4 else 0.5
+        )
+        self.unary[-1] += ending
 
         starts = search._starts(members[: CONFIG.joint], bars)
         offset = self.times[0] - START_LOW
@@ -504,6 +510,7 @@ class _Lattice:
         held_over = search.held_over[self.times[:-1] % search.bar]
         for member in members:
             weak = [kind in _WEAK for kind in member.classes[:-1]]
+            stress += CONFIG.syncopated / len(members) * held_over
             stress[weak] += CONFIG.weak_syncopated / len(members) * held_over[weak]
             for i, step in enumerate(_stress_steps(member)):
                 if step:
@@ -546,8 +553,8 @@ def _lengths(members: Sequence[LineFeatures]) -> Floats:
             if member.classes[i] in _WEAK and member.follows[i] < COMMA:
                 articles = 2 if member.classes[i] == FUNCTION_WEAK else 1
                 cost[i] += CONFIG.weak_long * articles * _BEYOND
-                if i and member.classes[i - 1] in _STRONG:
-                    cost[i] += CONFIG.weak_longer * _LONGER
+                if i:
+                    cost[i] += CONFIG.weak_longer * (1 if member.classes[i - 1] in _STRONG else 0.5) * _LONGER
     return cost / np.float32(len(members))
 
 

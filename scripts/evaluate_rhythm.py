@@ -152,7 +152,7 @@ def ratio(part: int, whole: int) -> float:
 
 def report(human: Column, ours: Column, ceiling: tuple[float, float], seconds: float) -> None:
     """Print the table."""
-    print(f"{human.lyrics} lyrics of held-out songs; ours set in {seconds:.1f} s\n")
+    print(f"{human.lyrics} verses of held-out songs; {ours.lyrics} settings of ours in {seconds:.1f} s\n")
     print(f"{'':58}{'human':>9}{'ours':>9}")
 
     def row(name: str, *values: float, form: str = ".1f") -> None:
@@ -163,7 +163,7 @@ def report(human: Column, ours: Column, ceiling: tuple[float, float], seconds: f
     print(f"{'rests inside a word':58}{'-':>9}{ours.rests_in_words:>9}")
     for kind in ("stronger", "equal", "weaker"):
         row(f"stressed syllable {kind}, % of pairs", *(ratio(c.pairs[kind], c.pairs.total()) for c in both))
-    row("pairs", *(c.pairs.total() for c in both), form=".0f")
+    row("pairs (ours: of all settings)", *(c.pairs.total() for c in both), form=".0f")
     row("function monosyllables on strong beats, %", *(ratio(c.strong["function"], c.all["function"]) for c in both))
     row("content monosyllables on strong beats, %", *(ratio(c.strong["content"], c.all["content"]) for c in both))
     row(
@@ -212,7 +212,7 @@ def main() -> None:
     """Read options, set the lyrics, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="songs_open.parquet")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3, help="set every lyric so many times, and pool")
     parser.add_argument("--part", type=int, default=0, help="groups with this number modulo 10 (0: held out)")
     parser.add_argument("--whole", action="store_true", help="set all verses of a song as one lyric")
     options = parser.parse_args()
@@ -235,15 +235,16 @@ def main() -> None:
         except LyricsError as error:
             print(f"left out {song_id}: {error}")
             continue
-        start = time.perf_counter()
-        seeds = {
-            f"{section.id}.{line}": options.seed * 1_000_003 + number * 1009 + 31 * index + line
-            for index, section in enumerate(lyrics.sections)
-            for line in range(1, len(section.lines) + 1)
-        }
-        rhythm = align_lyrics(lyrics, meter, styles[song_id], seeds)
-        seconds += time.perf_counter() - start
-        add_ours(ours, lyrics, rhythm)
+        for seed in range(options.seeds):
+            seeds = {
+                f"{section.id}.{line}": seed * 1_000_003 + number * 1009 + 31 * index + line
+                for index, section in enumerate(lyrics.sections)
+                for line in range(1, len(section.lines) + 1)
+            }
+            start = time.perf_counter()
+            rhythm = align_lyrics(lyrics, meter, styles[song_id], seeds)
+            seconds += time.perf_counter() - start
+            add_ours(ours, lyrics, rhythm)
     durations, gaps = training_mix(songs, wanted)
     ceiling = overlap(human.durations, durations), overlap(human.gaps, gaps)
     report(human, ours, ceiling, seconds)

@@ -65,7 +65,7 @@ class RhythmConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     batch: int = 1024
-    epochs: int = 40
+    epochs: int = 25
 
 
 CATEGORIES = {
