@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 # Heavy modules are imported inside the commands, so that `songwright --help` is instant.
 
+# The networks are so small that threads of the linear algebra library cost more than they give, many times more when
+# other programs use the cores. It reads this when numpy is imported; who sets it keeps what they set.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 app = typer.Typer(
     name="songwright",
     help="Turn lyrics into songs that people can sing.",
