@@ -45,6 +45,8 @@ Floats = NDArray[np.float64]
 SPAN = 14  # semitones from the lowest to the highest note of a song
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
+NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
+_SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
 _NEVER = -60.0  # a hard rule
 _FORCED = 12.0  # a pitch that another line has already fixed
@@ -54,19 +56,21 @@ _FORCED = 12.0  # a pitch that another line has already fixed
 class Taste:
     """Weights of the soft terms, in nats. Found on training songs (scripts/evaluate_melody.py prints what they do)."""
 
-    beam: int = 12
+    beam: int = 8
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
-    repeat: float = 0.3  # a search for the likeliest path repeats notes and steps more than singers do, so these three
+    repeat: float = 0.12  # a search for the likeliest path repeats notes and steps more than singers do, so these three
     monotone: float = 0.6  # per repeat of a note beyond the first in a row
-    third: float = 0.1  # give back to wider intervals what it takes (inside a line)
-    fourth: float = 1.0
-    tonic: float = -0.1  # the same for the degrees that it dwells on, inside a line
-    third_degree: float = -0.2
+    third: float = 0.15  # give back to wider intervals what it takes (inside a line)
+    fourth: float = 0.75
+    # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
+    major_degrees: tuple[float, ...] = (-0.1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    minor_degrees: tuple[float, ...] = (-0.05, 0, -0.15, -0.1, 0, 0, 0, -0.45, 0.7, 0, 0.9, 0.1)
     strong_chord: float = 1.5  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 1.0  # a note longer than a pulse outside the chord
     chromatic: float = 1.2  # a chord tone outside the key
     pull: float = 0.035  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
+    wander: float = 2.5  # standard deviation of a line's register, in semitones
     stanza: tuple[float, ...] = (-1.0, 0.5, 2.0, -1.0)  # the same for the lines of a stanza: the third is the highest
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
@@ -115,14 +119,23 @@ def melodize(
     window = choose_window(low, high, key)
     line_seeds = [seeds[f"{lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
     search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste())
-    asked = CHORUS_LIFT
+    wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
+    asked, contrast = CHORUS_LIFT, 1.0
+    best, best_miss = search.classes, float("inf")
     for _ in range(_ATTEMPTS):
-        search.sing_all(line_seeds, asked)
+        search.sing_all(line_seeds, asked, contrast)
         lift = search.chorus_lift()
-        if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1]:
+        lift_miss = 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
+        miss = lift_miss + 0.5 * max(0, wide_enough - int(np.ptp(search.classes)))
+        if miss < best_miss:
+            best, best_miss = search.classes.copy(), miss
+        if not miss:
             break
-        asked += CHORUS_LIFT - lift
-    pitches = (search.classes + (window.anchor + LOWEST)).tolist()
+        if lift is not None and lift_miss:
+            asked += CHORUS_LIFT - lift
+        if miss > lift_miss:
+            contrast *= 1.6
+    pitches = (best + (window.anchor + LOWEST)).tolist()
     bounds = search.bounds
     return tuple(tuple(pitches[start:end]) for start, end in pairwise(bounds))
 
@@ -248,11 +261,16 @@ class _Search:
         outside = ~tones
         scores -= (taste.strong_chord * strong + taste.long_chord * long)[:, None] * outside
         self.chord_tone = tones
+        self.clashes = outside & (strong | long)[:, None]
         self.scores = scores[:, degree]
 
-    def sing_all(self, seeds: list[int], lift: float) -> None:
-        """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses."""
+    def sing_all(self, seeds: list[int], lift: float, contrast: float) -> None:
+        """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses.
+
+        `contrast` scales how far lines lie from the middle of their register.
+        """
         self.lift = lift
+        self.contrast = contrast
         self.states: list[State] = []  # the network's state after each line
         self.state = self.model.start()
         self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # sum and number of classes sung in verses and in choruses
@@ -340,8 +358,8 @@ class _Search:
             if draw[0] < (0.35 if adjacent else 0.1):
                 shared = self._moved(number, shared)
                 keep = round((end - start) * 0.75)
-            elif draw[0] < (0.7 if adjacent else 0.9):
-                keep = round((end - start) * (0.5, 0.6, 0.75, 0.9)[int(draw[1] * 4)])
+            elif draw[0] < (0.8 if adjacent else 0.95):
+                keep = round((end - start) * (0.6, 0.75, 0.9, 1.0)[int(draw[1] * 4)])
             else:
                 return forced
         shared[max(1, keep) :] = START
@@ -460,11 +478,13 @@ class _Search:
         scores = self.scores[start:end] + taste.noise * rng.gumbel(size=(num_notes, len(classes)))
         through = np.arange(num_notes) / max(1, num_notes - 1)
         place = self.rhythm.lines[number]
-        centre = self._target(place.section) + taste.stanza[place.line % 4]
-        middle = centre + taste.arch * (np.sin(np.pi * through) - 0.6)
+        rise = taste.stanza[place.line % 4] + taste.wander * rng.normal() + taste.arch * (np.sin(np.pi * through) - 0.6)
+        middle = self._target(place.section) + self.contrast * rise
         scores -= taste.pull * (classes[None, :] - middle[:, None]) ** 2
         degree = (classes + LOWEST) % 12
-        scores[:-1] += taste.tonic * (degree == 0) + taste.third_degree * (degree == (3 if frame.minor else 4))
+        favour = np.array(taste.minor_degrees if frame.minor else taste.major_degrees)[degree]
+        clashes = self.clashes[start : end - 1][:, degree]
+        scores[:-1] += np.where(clashes, np.minimum(favour, 0.0), favour)
         scores[-1] += self._end(number)[degree]
         pinned = (forced >= window.low) & (forced <= window.high)
         scores[pinned] += _FORCED * (classes[None, :] == forced[pinned, None])

@@ -9,11 +9,13 @@ measures on training groups instead (those that the network's training kept for 
 import argparse
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
+
+import numpy as np
 
 from align.corpus import CorpusSong, read_corpus
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
@@ -21,9 +23,19 @@ from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 from melody import metrics
 from melody.corpus import song_key
 from melody.decode import melodize
-from melody.features import anchor_pitch, refrains, rhyme_sounds
+from melody.features import (
+    LOWEST,
+    NUM_CLASSES,
+    NUM_INTERVALS,
+    anchor_pitch,
+    copy_sources,
+    corpus_frame,
+    refrains,
+    rhyme_sounds,
+    static_features,
+)
 from melody.harmony import infer_chords
-from melody.lstm import PitchModel, load_model
+from melody.lstm import START, PitchModel, copied_classes, load_model
 from melody.metrics import CopyIndex, SungNote, SungSong, SungSyllable
 from melody.theory import ChordSpan, Key
 
@@ -156,6 +168,31 @@ def sung_song(task: Task, pitches: Sequence[int]) -> SungSong:
     )
 
 
+def nats_per_note(tasks: Sequence[Task], refrain: Mapping[str, frozenset[int]], model: PitchModel) -> float:
+    """Mean negative log-likelihood of the pitches that people sang, under the network alone."""
+    total, count = 0.0, 0
+    for task in tasks:
+        frame = corpus_frame(task.song, task.key, task.chords, refrain.get(task.song.song_id))
+        copies = copy_sources(frame)
+        pitches = np.array([note.pitch for note in task.song.notes])
+        anchor = anchor_pitch(float(np.median(pitches)), task.key.tonic)
+        classes = np.clip(pitches - anchor - LOWEST, 0, NUM_CLASSES - 1)
+        gates, skip = model.project(static_features(frame, copies))
+        copied = copied_classes(copies, classes)
+        before, interval, state = START, NUM_INTERVALS, model.start()
+        for number in range(int(frame.line[-1]) + 1):
+            rows = np.flatnonzero(frame.line == number)
+            line = model.prepare(gates[rows], skip[rows], copied[rows], frame.chord_root[rows], frame.minor)
+            for note, row in enumerate(rows.tolist()):
+                log_p, state = model.step(line, note, state, np.array([before]), np.array([interval]))
+                sung = int(classes[row])
+                total -= float(log_p[0, sung])
+                interval = NUM_INTERVALS if before == START else int(np.clip(sung - before, -12, 12)) + 12
+                before = sung
+        count += len(classes)
+    return total / count
+
+
 def chorus_lifts(tasks: Sequence[Task], songs: Sequence[SungSong]) -> list[float]:
     """Mean pitch of the refrain lines minus that of the other lines, for the songs that have both."""
     lifts = []
@@ -235,6 +272,7 @@ def main() -> None:
     index = CopyIndex(_bare_song(song) for song in training.values())
     columns = [measure(tasks, human, human, index), measure(tasks, ours, human, index)]
     print(f"{len(tasks)} songs, {sum(len(s.notes) for s in human)} notes; decoded in {seconds:.1f} s of CPU")
+    print(f"the network gives the pitches that people sang {nats_per_note(tasks, lines, model):.4f} nats per note")
     print(f"{'':34}{'human':>24}{'ours':>24}")
     for name in columns[0]:
         print(f"{name:34}{columns[0][name]:>24}{columns[1][name]:>24}")
