@@ -32,6 +32,7 @@ from align.features import (
     INTERVAL_CLASS,
     INTERVALS,
     NUM_CLASSES,
+    NUM_METERS,
     PREVIOUS_OF_INTERVAL,
     PRIMARY,
     SECONDARY,
@@ -95,6 +96,14 @@ class SearchConfig:
 
 
 CONFIG = SearchConfig()
+# To compare metres, only what singers do with the words counts: no wish for breath, breadth or even statistics.
+_PLAIN = SearchConfig(
+    last_long=0.0,
+    last_double=0.0,
+    last_short=0.0,
+    breadth=(0.0,) * NUM_METERS,
+    interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
+)
 
 
 def align_lyrics(lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, int]) -> Rhythm:
@@ -125,7 +134,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
 
     Comparable between metres: the higher, the better the words fall into the metre.
     """
-    search = _Search(load_scorer(), meter, STYLES.index(style))
+    search = _Search(load_scorer(), meter, STYLES.index(style), _PLAIN)
     slots = _slots(lyrics, search.scorer)[:8]
     if not slots:
         return 0.0
@@ -293,7 +302,8 @@ def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Grou
 class _Search:
     """The search for one metre and style."""
 
-    def __init__(self, scorer: RhythmScorer, meter: Meter, style: int) -> None:
+    def __init__(self, scorer: RhythmScorer, meter: Meter, style: int, config: SearchConfig = CONFIG) -> None:
+        self.config = config
         self.scorer = scorer
         self.meter = meter
         self.style = style
@@ -311,9 +321,9 @@ class _Search:
         ]
         self.held_over: Floats = np.array(inside, dtype=np.float32)
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
-        self.breadth = CONFIG.breadth[self.kind]
+        self.breadth = config.breadth[self.kind]
         self.spaciousness: dict[int, float] = {}  # by bars per line: what this song likes beside what is usual
-        self.bias: Floats = np.array(CONFIG.interval_bias[self.kind], dtype=np.float32)
+        self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
 
     # --- what the whole song shares -----------------------------------------------------------------------------
 
@@ -322,7 +332,7 @@ class _Search:
         allowances = {4: (0, 4, 8), 8: (0, 2, 6)}[self.meter.denominator]
         if self.meter.numerator == 2:
             allowances = (0, 2, 4)
-        scores = [-CONFIG.pickup_cost * len(lines) * allowance / self.unit for allowance in allowances]
+        scores = [-self.config.pickup_cost * len(lines) * allowance / self.unit for allowance in allowances]
         for line in lines:
             bars = self._likely_bars(len(line[0].classes))
             starts = np.exp(self._starts([line[0]], bars))
@@ -340,7 +350,7 @@ class _Search:
 
     def draw_spaciousness(self, rng: np.random.Generator) -> None:
         """Let the song be broader or denser than usual: one Gumbel draw per number of bars, for all lines."""
-        self.spaciousness = {bars: CONFIG.bars_spread * float(rng.gumbel()) for bars in (1, 2, 3, 4, 6, 8)}
+        self.spaciousness = {bars: self.config.bars_spread * float(rng.gumbel()) for bars in (1, 2, 3, 4, 6, 8)}
 
     def _bars(self, syllables: int) -> dict[int, float]:
         """Numbers of bars with room for the syllables, with their log probability and our liking for even phrases."""
@@ -362,12 +372,12 @@ class _Search:
         """Choose the number of bars in which the phrase is best sung; `wanted` (0: none) unless that is much worse."""
         scores = self._bars(len(phrase.classes))
         best = max(scores.values())
-        near = [bars for bars, score in scores.items() if score >= best - CONFIG.bars_margin or bars == wanted]
+        near = [bars for bars, score in scores.items() if score >= best - self.config.bars_margin or bars == wanted]
         if len(near) == 1:
             return near[0]
-        fits = {bars: scores[bars] + CONFIG.bars_fit * self.value([phrase], bars, pickup) for bars in near}
+        fits = {bars: scores[bars] + self.config.bars_fit * self.value([phrase], bars, pickup) for bars in near}
         chosen = max(near, key=lambda bars: fits[bars])
-        return wanted if fits.get(wanted, -math.inf) > fits[chosen] - CONFIG.bars_loyalty else chosen
+        return wanted if fits.get(wanted, -math.inf) > fits[chosen] - self.config.bars_loyalty else chosen
 
     def _fits(self, syllables: int, bars: int) -> bool:
         """Whether the syllables have room, on average an eighth each beside the breath, but no bars of silence."""
@@ -432,12 +442,12 @@ class _Search:
         return float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
 
     def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
-        values, steps = lattice.backward(CONFIG.temperature)
-        place = _draw((lattice.first + values) / CONFIG.temperature, rng)
+        values, steps = lattice.backward(self.config.temperature)
+        place = _draw((lattice.first + values) / self.config.temperature, rng)
         onsets = [int(lattice.times[0, place])]
         previous = 0
         for i, step in enumerate(steps):
-            choice = _draw(step[place, previous] / CONFIG.temperature, rng)
+            choice = _draw(step[place, previous] / self.config.temperature, rng)
             onsets.append(onsets[-1] + INTERVALS[choice])
             previous = PREVIOUS_OF_INTERVAL[choice]
             place = onsets[-1] - int(lattice.times[i + 1, 0])
@@ -484,16 +494,16 @@ class _Lattice:
         unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
         self.unary: Floats = np.where(legal, strong * unary[:, None], _NEVER).astype(np.float32)
         if reference is not None:
-            self.unary += CONFIG.keep_onset * np.isin(self.times, reference)
+            self.unary += search.config.keep_onset * np.isin(self.times, reference)
         usual = (end + pickup) / (n + 1.5)
         tail = end - 2 - self.times[-1]
-        ending = CONFIG.last_long * np.log2(np.clip(tail / usual, 0.25, 3))
-        ending += CONFIG.last_short * (tail < 4) + CONFIG.last_double * (tail >= 2 * min(usual, 4)) * (
+        ending = search.config.last_long * np.log2(np.clip(tail / usual, 0.25, 3))
+        ending += search.config.last_short * (tail < 4) + search.config.last_double * (tail >= 2 * min(usual, 4)) * (
             1 if search.unit == 4 else 0.5
         )
         self.unary[-1] += ending
 
-        starts = search._starts(members[: CONFIG.joint], bars)
+        starts = search._starts(members[: search.config.joint], bars)
         offset = self.times[0] - START_LOW
         known = (offset >= 0) & (offset < NUM_STARTS)
         self.first: Floats = self.unary[0] + np.where(known, starts[np.clip(offset, 0, NUM_STARTS - 1)], _NEVER)
@@ -501,7 +511,7 @@ class _Lattice:
             return
         scored = [
             search.scorer.intervals(member, search.kind, search.style, search.scored_bar, end, self.times[:-1])
-            for member in members[: CONFIG.joint]
+            for member in members[: search.config.joint]
         ]
         self.arcs: Floats = np.mean([arcs for arcs, _ in scored], axis=0) if len(scored) > 1 else scored[0][0]
         landing = scored[0][1]
@@ -510,14 +520,16 @@ class _Lattice:
         held_over = search.held_over[self.times[:-1] % search.bar]
         for member in members:
             weak = [kind in _WEAK for kind in member.classes[:-1]]
-            stress += CONFIG.syncopated / len(members) * held_over
-            stress[weak] += CONFIG.weak_syncopated / len(members) * held_over[weak]
+            stress += search.config.syncopated / len(members) * held_over
+            stress[weak] += search.config.weak_syncopated / len(members) * held_over[weak]
             for i, step in enumerate(_stress_steps(member)):
                 if step:
                     rise = change[i] * -step  # > 0: the stressed syllable is the stronger one
                     stress[i] = np.minimum(
                         stress[i],
-                        np.where(rise > 0, 0, np.where(rise == 0, CONFIG.stress_equal, CONFIG.stress_reversed)),
+                        np.where(
+                            rise > 0, 0, np.where(rise == 0, search.config.stress_equal, search.config.stress_reversed)
+                        ),
                     )
         self.arcs = self.arcs + (stress + search.bias)[:, :, None] + _lengths(members)[:, None]
         # Where an interval lands among the next syllable's candidates; -1 outside.
