@@ -58,10 +58,11 @@ class Taste:
 
     beam: int = 8
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
-    repeat: float = 0.12  # a search for the likeliest path repeats notes and steps more than singers do, so these three
-    monotone: float = 0.6  # per repeat of a note beyond the first in a row
-    third: float = 0.15  # give back to wider intervals what it takes (inside a line)
+    # A search for the likeliest path sings fewer wide intervals than people do; these three give them back (in a line).
+    repeat: float = 0.12
+    third: float = 0.15
     fourth: float = 0.75
+    monotone: float = 0.6  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
     major_degrees: tuple[float, ...] = (-0.1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     minor_degrees: tuple[float, ...] = (-0.05, 0, -0.15, -0.1, 0, 0, 0, -0.45, 0.7, 0, 0.9, 0.1)
