@@ -6,10 +6,11 @@ first half tagged as verse and their second half as chorus, verse and chorus in 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean, median
 
 from align.corpus import CorpusSong, bare
-from lyrics.document import Role
+from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
 from melody import metrics
 from melody.corpus import song_key
@@ -107,6 +108,17 @@ def repeats_hold(song: Song) -> bool:
     return all(shapes[s.id] == shapes[s.repeat_of] for s in song.sections if s.repeat_of is not None)
 
 
+def sung_once(lyrics: Lyrics, song: Song) -> float:
+    """Return the share of the lyrics' syllables that the song sings exactly once, in order, each on its own note."""
+    written = [syllable.text for section in lyrics.sections for line in section.lines for syllable in line.syllables]
+    sung = [s.text for line in song.lines for word in line.words for s in word.syllables]
+    onsets = [s.notes[0].onset for line in song.lines for word in line.words for s in word.syllables if s.notes]
+    in_order = sung == written and len(onsets) == len(sung) and all(a < b for a, b in pairwise(onsets))
+    if in_order:
+        return 1.0
+    return sum(a == b for a, b in zip(written, sung, strict=False)) / max(len(written), len(sung))
+
+
 def chunks(song: SungSong, size: int = 20) -> list[list[tuple[int, int]]]:
     """Cut the song's tokens into stretches of 20 notes, the unit in which published systems are compared."""
     sequence = metrics.tokens(song)
@@ -125,12 +137,16 @@ class Row:
 
 
 def table(
-    human: Sequence[SungSong], songs: Sequence[Song], forms: Sequence[Song], training: Iterable[SungSong]
+    human: Sequence[SungSong],
+    lyrics: Sequence[Lyrics],
+    songs: Sequence[Song],
+    forms: Sequence[Song],
+    training: Iterable[SungSong],
 ) -> list[Row]:
     """Measure human songs and ours by the same code.
 
-    `songs` are composed from the words of `human`, one each; `forms` have verses and choruses; `training` are the songs
-    that the models learned from, to look for copied stretches.
+    `songs` are composed to `lyrics`, the words of `human`, one each; `forms` have verses and choruses; `training` are
+    the songs that the models learned from, to look for copied stretches.
     """
     ours = [sung_from_song(song) for song in songs]
     rows: list[Row] = []
@@ -154,6 +170,8 @@ def table(
         match = metrics.stress_match(sung)
         return match.stronger, match.equal, match.weaker
 
+    once = mean(map(sung_once, lyrics, songs))
+    rows.append(Row("syllables sung exactly once, in order, %", "-", f"{100 * once:.1f}", "100", once == 1))
     row("crammed syllables", lambda s: (metrics.crammed_syllables(s),), "0", lambda n: n == 0, 1, 0)
     row("rests inside a word", lambda s: (metrics.rests_inside_words(s),), "0", lambda n: n == 0, 1, 0)
     row(

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from align.corpus import read_corpus
 from lyrics.document import LyricsError
+from lyrics.parse import parse_lyrics
 from pipeline.compose import compose
 from pipeline.evaluation import lyric_lines, sung_from_corpus, table, verse_and_chorus
 
@@ -40,7 +41,7 @@ def main() -> None:
     training = [song for song in corpus if int(song.group, 16) % 10 > 1 or (part == 0 and not song.held_out)]
     judged = [song for song in corpus if int(song.group, 16) % 10 == part]
     judged = judged[: options.limit or None]
-    human, songs, forms, refused = [], [], [], []
+    human, words, songs, forms, refused = [], [], [], [], []
     for number, song in enumerate(track(judged, "composing", console=Console(stderr=True))):
         sung = sung_from_corpus(song)
         same = partial(compose, seed=options.seed + number)
@@ -48,6 +49,7 @@ def main() -> None:
             same = partial(same, meter=str(song.meter), key=str(sung.key), style=song.style)
         lines = lyric_lines(song)
         try:
+            text = parse_lyrics("\n".join(lines))
             composed = same("\n".join(lines))
             if len(lines) >= 8:
                 forms.append(same(verse_and_chorus(lines)))
@@ -55,11 +57,12 @@ def main() -> None:
             refused.append(f"{song.song_id}: {error}")
             continue
         human.append(sung)
+        words.append(text)
         songs.append(composed)
     for reason in refused:
         print("left out:", reason, file=sys.stderr)
 
-    rows = table(human, songs, forms, [sung_from_corpus(song) for song in training])
+    rows = table(human, words, songs, forms, [sung_from_corpus(song) for song in training])
     view = Table(title=f"{len(songs)} held-out lyrics, {len(forms)} with verse and chorus, {len(refused)} left out")
     for heading in ("property", "human", "ours", "target", "reached"):
         view.add_column(heading)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from functools import cache
 
+from lyrics.document import Lyrics
+from lyrics.parse import parse_lyrics
 from pipeline.compose import compose
-from pipeline.evaluation import chunks, register_lift, repeats_hold, sung_from_song, table, verse_and_chorus
+from pipeline.evaluation import chunks, register_lift, repeats_hold, sung_from_song, sung_once, table, verse_and_chorus
 from pipeline.song import Song
 
 LINES = [
@@ -22,6 +24,16 @@ LINES = [
 @cache
 def song() -> Song:
     return compose(verse_and_chorus(LINES), seed=3)
+
+
+def words() -> Lyrics:
+    return parse_lyrics(verse_and_chorus(LINES))
+
+
+def test_a_syllable_that_is_missing_is_not_sung_once() -> None:
+    assert sung_once(words(), song()) == 1
+    more = parse_lyrics(verse_and_chorus([*LINES[:-1], "Carry me over and let me fly away"]))
+    assert sung_once(more, song()) < 1
 
 
 def test_verse_and_chorus_are_sung_twice_each() -> None:
@@ -89,7 +101,7 @@ def test_chunks_hold_twenty_notes_and_leave_out_a_short_rest() -> None:
 
 def test_a_song_compared_with_itself_overlaps_fully_and_is_copied_from_itself() -> None:
     sung = sung_from_song(song())
-    rows = {row.name: row for row in table([sung, sung], [song(), song()], [song()], [sung])}
+    rows = {row.name: row for row in table([sung, sung], [words(), words()], [song(), song()], [song()], [sung])}
     assert rows["overlap with human songs, DD: durations, %"].ours == "100.0"
     assert rows["longest run found in training songs, mean notes per 20"].ours == "20.0"
     assert rows["crammed syllables"].ours == "0"
