@@ -266,7 +266,7 @@ class Pronouncer:
 
 
 _LONGEST = 40  # letters of a word that is looked at as a whole; what is longer is nobody's word
-_ONE_SYLLABLE = re.compile(r"(?:[iy]re|choir|our)(?:s|d|ed)?$")  # sung on one note: "fire", "desire", "hour"
+_ONE_SYLLABLE = re.compile(r"^fire|(?:[iy]re|choir|our)(?:s|d|ed)?$")  # sung on one note: "fire", "desire", "hour"
 
 
 def before_vowel(word: str, known: tuple[Phones, ...]) -> bool:
@@ -326,7 +326,7 @@ def _even_parts(text: str, count: int) -> tuple[str, ...]:
 def alignable(text: str) -> tuple[str, list[int]]:
     """Letters a-z of a written piece, for alignment with its phones, and the place of each in the text.
 
-    An apostrophe counts as the letter that it stands for: e inside a word, g in "-in'"; otherwise it does not count.
+    An apostrophe counts as the letter that it stands for: e after a consonant, g in "-in'". Others do not count.
     """
     plain, places = [], []
     for index, char in enumerate(text):
@@ -341,7 +341,7 @@ def alignable(text: str) -> tuple[str, list[int]]:
             if word.endswith("in'") and index == len(word) - 1 and index > 3:
                 char = "g"
             elif 0 < index < len(word) - 1 and not (contracted and contracted.start() == index):
-                char = "e"
+                char = "" if word[index - 1] in "aeiou" else "e"  # "o'er"
         if "a" <= char <= "z":
             letters.append(char)
             kept.append(places[index])

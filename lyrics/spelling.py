@@ -99,8 +99,8 @@ class Gap:
         shape = _shape(middle) + at
         drift = str(max(-3, min(3, cut - self._onset)))
         length = "L" if before[:-1] in _LAX else "T"
-        known_left = "+" if len(left) > 2 and pronunciations(left) else "-"
-        known_right = "+" if len(right) > 2 and pronunciations(right) else "-"
+        known_left = "+" if len(left) > 3 and pronunciations(left) else "-"
+        known_right = "+" if len(right) > 3 and pronunciations(right) else "-"
         names = [
             f"a{middle}{at}",
             f"b{letters[self.low]}{middle}{letters[self.high]}{at}",
@@ -128,6 +128,7 @@ class Gap:
             f"x{drift}{shape}{length}",
             f"y{'=' if l4[3] == r4[0] else '/'}{'.' if chunks[cut - 1] else ' '}{'.' if chunks[cut] else ' '}",
             f"z{'=' if l4[3] == r4[0] else '/'}{_shape(l4[2:])}{_shape(r4[:2])}",
+            f"0{'=' if l4[3] == r4[0] else '/'}{before[:-1]}{chunks[cut - 1]}",
             f"A{known_left}{known_right}",
             f"B{known_left}{known_right}{drift}",
             f"C{known_left}{right[:6]}",
@@ -160,14 +161,12 @@ def find_gaps(letters: str, phones: Sequence[str]) -> list[Gap] | None:
     nuclei: list[int] = []
     for index, _ in vowels:
         letter = owner[index]
-        if letters[letter] not in _VOWEL_LETTERS:  # "er" sounds as one phone, given to the r: the e is the nucleus
-            while (
-                letter
-                and spans[letter - 1][0] == spans[letter - 1][1]
-                and letters[letter - 1] in _VOWEL_LETTERS
-                and (not nuclei or letter - 1 > nuclei[-1])
-            ):
-                letter -= 1
+        if letters[letter] not in _VOWEL_LETTERS:  # "er", "arr" sound as one phone, given to an r: the vowel before it
+            place, floor = letter, nuclei[-1] + 1 if nuclei else 0
+            while place > floor and spans[place - 1][0] == spans[place - 1][1]:
+                place -= 1
+                if letters[place] in _VOWEL_LETTERS:
+                    letter = place
         if nuclei and letter <= nuclei[-1]:
             return None
         nuclei.append(letter)

@@ -1,11 +1,12 @@
 """Learn from songs how engravers divide words among syllables, and how many syllables they sing.
 
-    python scripts/train_splitting.py DATA.parquet [--penalty 2.0] [--tune]
+    python scripts/train_splitting.py DATA.parquet [--penalty 2.0] [--tune 1]
 
 Reads the training part of the English songs, art songs included (songs with `CorpusSong.held_out` are never looked at),
 and writes to lyrics/data/spelling: `cuts.json` (weights of the cut model), `printed.json` (frequent words that the
 model divides otherwise than print does) and `sung.json` (words that are sung in another number of syllables than the
-first pronunciation of CMUdict has: that of a later one). `--tune` leaves out one training group in ten and scores it.
+first pronunciation of CMUdict has: that of a later one). `--tune` leaves out one tenth of the training groups and
+scores it.
 """
 
 import argparse
@@ -63,14 +64,20 @@ def is_broken(words: list[Parts]) -> bool:
     return places > 1
 
 
-def sung_words(songs: Iterable[CorpusSong]) -> Counter[Parts]:
-    """How often each word was printed in which parts; words of the letters a-z and apostrophes."""
-    printed: Counter[Parts] = Counter()
+def sung_words(songs: Iterable[CorpusSong], *, once: bool) -> Counter[Parts]:
+    """How often each word of the letters a-z and apostrophes was printed in which parts.
+
+    `once` counts a group of songs once for each: a refrain shows one engraver's habit, not many.
+    """
+    printed: dict[str, Counter[Parts]] = defaultdict(Counter)
     for song in songs:
         words = words_of(song)
         if not is_broken(words):
-            printed.update(parts for parts in words if re.fullmatch("[a-z']+", "".join(parts)))
-    return printed
+            printed[song.group].update(parts for parts in words if re.fullmatch("[a-z']+", "".join(parts)))
+    total: Counter[Parts] = Counter()
+    for counts in printed.values():
+        total.update(counts.keys() if once else counts)
+    return total
 
 
 def divisions_of(words: Counter[Parts]) -> Divisions:
@@ -166,14 +173,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--penalty", type=float, default=2.0)
     parser.add_argument("--smallest", type=int, default=12, help="weights below this, in hundredths, are dropped")
-    parser.add_argument("--tune", action="store_true", help="keep one group in ten apart and score it")
+    parser.add_argument("--tune", type=int, metavar="1..9", help="keep that tenth of the groups apart and score it")
     options = parser.parse_args()
 
     songs = [song for song in read_corpus(options.data, styles=STYLES) if not song.held_out]
-    apart = [song for song in songs if options.tune and int(song.group, 16) % 10 == 1 and song.style != "art"]
-    kept = [song for song in songs if not (options.tune and int(song.group, 16) % 10 == 1)]
-    words = sung_words(kept)
-    divisions, tuning = divisions_of(words), divisions_of(sung_words(apart))
+    apart = [song for song in songs if int(song.group, 16) % 10 == options.tune and song.style != "art"]
+    kept = [song for song in songs if not (int(song.group, 16) % 10 == options.tune)]
+    words = sung_words(kept, once=True)
+    divisions, tuning = divisions_of(words), divisions_of(sung_words(apart, once=False))
     weights = fit(examples_of(divisions), options.penalty)
     rounded = {name: round(100 * weight) for name, weight in weights.items()}
     write("cuts.json", {name: weight for name, weight in rounded.items() if abs(weight) >= options.smallest})
