@@ -52,7 +52,11 @@ from lyrics.document import Lyrics, Role
 
 LONGEST_PHRASE = 16  # syllables; longer lines are sung as several phrases with a breath between them
 BARS_WITHOUT_LINES = {Role.INTRO: 4, Role.OUTRO: 4}  # others: 8
+_VARIANTS = 4  # rhythms that are tried for a line at the same place of parallel sections
 _BAND = 32  # candidate onsets for each syllable
+# By metre class, added to the score of a metre: with it, over the training songs, every metre comes out best about as
+# often as singers use it (2/4 less often, for it is heard as 4/4).
+_METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 
 
@@ -73,21 +77,21 @@ class SearchConfig:
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     last_short: float = -1.0  # a last note that cannot sound for a quarter
-    last_double: float = 1.5  # a last note twice as long as the usual one
+    last_double: float = 2.2  # a last note twice as long as the usual one
     last_long: float = 1.5  # per doubling of the last note against an even pace, up to three times that
     keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
-    breadth: tuple[float, ...] = (0.3, -0.5, -1.2, -0.1)
+    breadth: tuple[float, ...] = (0.2, -0.5, -1.5, -0.15)
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the breath at line ends and
     # the prosody weights do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (-0.2, -0.3, -0.2, -0.1, 0.0, 0.8, 1.1, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.3, -0.2, 0.15, -0.15, 0.0, 0.65, 0.7, -0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.3, -0.15, 0.0, -0.25, 0.0, 0.6, 0.4, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.05, 0.0, 0.5, -0.2, 0.0, 0.6, -0.55, -0.2, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (-0.5, -0.4, -0.4, -0.1, 0.0, 0.8, 1.2, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.1, -0.25, -0.1, -0.15, 0.0, 0.65, 0.8, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.4, -0.15, 0.1, -0.25, 0.1, 0.6, 0.35, -1.1, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (-0.2, 0.0, 0.5, -0.25, 0.1, 0.7, -0.8, -0.3, 0.0, 0.0, 0.0, 0.0, 0.0),
     )
     bars_spread: float = 1.0  # 1: as widely as songs differ
     bars_loyalty: float = 3.0  # how much worse a line may fit the bars of its section, or of the line it follows
@@ -146,7 +150,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
         for features, bars in zip(group.members[0], group.bars, strict=True):
             total += search.value([features], bars, pickup) + search.bars_score(len(features.classes), bars)
             count += len(features.classes)
-    return total / count
+    return total / count + _METER_LIFT[search.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +283,7 @@ def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Grou
         found = by_words.get(slot.key)
         reference = seen[0] if seen else None
         if found is None:
-            found = join(seen[:4], slot)
+            found = join(seen, slot)
         if found is None and not seen:
             # The first section of its role: lines answer the line two before, or else the one before (ABAB, AABB).
             partners = [group_of[slot.section, slot.line - back] for back in (2, 1) if slot.line >= back]
@@ -293,7 +297,7 @@ def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Grou
             groups.append(_Group(slot.id, [slot.phrases], reference))
             sizes.append(slot.sizes)
         by_words.setdefault(slot.key, found)
-        if found not in seen:
+        if len(seen) < _VARIANTS and found not in seen:
             seen.append(found)
         group_of[slot.section, slot.line] = found
     return groups, group_of
@@ -382,7 +386,7 @@ class _Search:
     def _fits(self, syllables: int, bars: int) -> bool:
         """Whether the syllables have room, on average an eighth each beside the breath, but no bars of silence."""
         window = bars * self.bar
-        if bars > 1 and window > 12 * syllables + 20:
+        if bars > 1 and window > max(32, 7 * syllables + 12):
             return False
         return 2 * syllables + self.unit <= window or bars == 8
 
