@@ -94,7 +94,7 @@ class SearchConfig:
         (-0.2, 0.0, 0.5, -0.25, 0.1, 0.7, -0.8, -0.3, 0.0, 0.0, 0.0, 0.0, 0.0),
     )
     bars_spread: float = 1.0  # 1: as widely as songs differ
-    bars_loyalty: float = 3.0  # how much worse a line may fit the bars of its section, or of the line it follows
+    bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
 
@@ -372,16 +372,14 @@ class _Search:
         scores = self._bars(syllables)
         return max(scores, key=lambda bars: scores[bars])
 
-    def _best_bars(self, phrase: LineFeatures, pickup: int, wanted: int) -> int:
-        """Choose the number of bars in which the phrase is best sung; `wanted` (0: none) unless that is much worse."""
+    def _fit_bars(self, phrase: LineFeatures, pickup: int) -> dict[int, float]:
+        """Score the likely numbers of bars by how often singers use them and how well the phrase is sung in them."""
         scores = self._bars(len(phrase.classes))
         best = max(scores.values())
-        near = [bars for bars, score in scores.items() if score >= best - self.config.bars_margin or bars == wanted]
+        near = [bars for bars, score in scores.items() if score >= best - self.config.bars_margin]
         if len(near) == 1:
-            return near[0]
-        fits = {bars: scores[bars] + self.config.bars_fit * self.value([phrase], bars, pickup) for bars in near}
-        chosen = max(near, key=lambda bars: fits[bars])
-        return wanted if fits.get(wanted, -math.inf) > fits[chosen] - self.config.bars_loyalty else chosen
+            return {near[0]: 0.0}
+        return {bars: scores[bars] + self.config.bars_fit * self.value([phrase], bars, pickup) for bars in near}
 
     def _fits(self, syllables: int, bars: int) -> bool:
         """Whether the syllables have room, on average an eighth each beside the breath, but no bars of silence."""
@@ -397,16 +395,34 @@ class _Search:
         sections: dict[int, list[int]] = {}
         for slot in slots:
             sections.setdefault(slot.section, []).append(group_of[slot.section, slot.line])
+        fits: dict[int, list[dict[int, float]]] = {}
         for members in sections.values():
+            fresh = [index for index in dict.fromkeys(members) if not groups[index].bars]
+            for index in fresh:
+                fits[index] = [self._fit_bars(phrase, pickup) for phrase in groups[index].members[0]]
             single = [index for index in members if len(groups[index].members[0]) == 1]
-            likely = [self._likely_bars(len(groups[index].members[0][0].classes)) for index in single]
-            usual = max(sorted(set(likely), reverse=True), key=likely.count, default=0)
-            for index in dict.fromkeys(members):
+            # The section's usual length: a line for which it is not likely pays the whole loyalty.
+            worth: dict[int, float] = {}
+            for bars in sorted({bars for index in single for bars in fits[index][0]}, reverse=True):
+                losses = (max(fits[i][0].values()) - fits[i][0].get(bars, -math.inf) for i in single)
+                worth[bars] = -sum(min(loss, self.config.bars_loyalty) for loss in losses)
+            usual = max(worth, key=worth.__getitem__, default=0)
+            for index in fresh:
                 group = groups[index]
-                if not group.bars:
-                    reference = None if group.reference is None else groups[group.reference].bars
-                    wanted = (reference[0] if reference else usual) if index in single else 0
-                    group.bars = [self._best_bars(phrase, pickup, wanted) for phrase in group.members[0]]
+                group.bars = [max(fit, key=fit.__getitem__) for fit in fits[index]]
+                reference = None if group.reference is None else groups[group.reference].bars
+                wanted = reference[0] if reference else usual
+                syllables = len(group.members[0][0].classes)
+                if len(group.bars) == 1 and self._fits(syllables, wanted):
+                    fit = fits[index][0]
+                    loss = fit[group.bars[0]] - fit[wanted] if wanted in fit else self._loss(syllables, wanted)
+                    if loss < self.config.bars_loyalty:
+                        group.bars = [wanted]
+
+    def _loss(self, syllables: int, bars: int) -> float:
+        """How much less likely a number of bars is than the likeliest."""
+        scores = self._bars(syllables)
+        return max(scores.values()) - scores.get(bars, -math.inf)
 
     # --- one line -------------------------------------------------------------------------------------------------
 
