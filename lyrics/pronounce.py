@@ -200,8 +200,9 @@ class Pronouncer:
             cut = places[position]
             if cut > 1 and text[cut - 1] in _APOSTROPHES:  # "ev-'ry", "there-'ll"
                 cut -= 1
-            cuts.append(cut)
-        groups = _merged(syllabify(phones), len(parts))
+            if cut > cuts[-1]:  # not so inside a letter that folds to two ("ß")
+                cuts.append(cut)
+        groups = _merged(syllabify(phones), len(cuts))
         return tuple(
             Syllable(text[start:end], group, stress_of(group))
             for (start, end), group in zip(pairwise([*cuts, len(text)]), groups, strict=True)
@@ -348,7 +349,7 @@ def alignable(text: str) -> tuple[str, list[int]]:
     return "".join(letters), kept
 
 
-_CONTRACTION = re.compile(r"'(?:s|d|ll|ve|re|m|t|st|rt|em|clock)$")
+_CONTRACTION = re.compile(r"'(?:s|d|ll|ve|re|m|t|st|rt|lt|em|clock)$")
 
 
 def _merged(groups: list[Phones], count: int) -> list[Phones]:

@@ -18,6 +18,8 @@ DATA = Path(__file__).parent / "data" / "spelling"
 _UNSEEN = -12.0  # log probability of a letter sounding as it never did in training, for each phone
 _VOWEL_LETTERS = frozenset("aeiouy")
 _LAX = frozenset(("AE", "AH", "EH", "IH", "UH"))  # short vowels, which like a consonant after them: "riv-er"
+_SHORT = _LAX - {"UH"}
+_DIGRAPHS = frozenset(("th", "sh", "ch", "ph"))
 
 
 @cache
@@ -88,6 +90,12 @@ class Gap:
         self.low, self.high = low, high  # letters of the two vowels: a cut may fall before low + 1, ..., high
         self._onset = onset  # letter at which the next syllable begins by maximal onset
         self._before, self._after = before, after
+
+    @property
+    def closed(self) -> bool:
+        """Whether one consonant follows a short stressed vowel: dictionaries close such syllables ("heav-en")."""
+        middle = self._letters[self.low + 1 : self.high].lstrip("aeiouy")
+        return self._before[:-1] in _SHORT and self._before[-1] == "1" and (len(middle) == 1 or middle in _DIGRAPHS)
 
     def features(self, cut: int) -> list[str]:
         """Names of the features of a cut before letter `cut`; the first character is the template."""

@@ -73,6 +73,7 @@ _CONTRACTED: dict[str, tuple[str, str]] = {
     "m": ("M", "AH0 M"),
     "st": ("S T", "S T"),
     "rt": ("R T", "ER0 T"),
+    "lt": ("L T", "AH0 L T"),
     "t": ("T", "T"),
     "em": ("AH0 M", "AH0 M"),
 }
@@ -135,7 +136,7 @@ def elided(word: str, known: Known) -> tuple[Phones, ...]:
 
 def _without_vowel(letters: str, place: int, phones: Phones) -> Phones:
     """Take away the unstressed vowel that the letter at `place` spells; phones as they are if it spells none."""
-    if "'" in letters or len(phones) > 2 * len(letters):
+    if not re.fullmatch("[a-z]+", letters) or len(phones) > 2 * len(letters):
         return phones
     spans = align(letters, phones)
     start, end = spans[place]

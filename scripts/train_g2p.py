@@ -24,6 +24,9 @@ from lyrics import g2p, spelling
 from lyrics.cmudict import DICTIONARY
 from lyrics.syllable import count_syllables
 
+Graphone = tuple[str, str]  # a letter and its phones, joined by spaces
+Hashes = NDArray[np.uint64]
+Floats = NDArray[np.float64]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -74,7 +77,12 @@ def fit_alignment(entries: list[Entry], iterations: int = 12) -> dict[str, dict[
     index = {symbol: i for i, symbol in enumerate(symbols)}
     size = len(symbols)
 
-    # chunk ids: 0 nothing, 1 + p one phone, 1 + size + p * size + q two phones
+    # what a letter may give: 0 nothing, 1 + p one phone, 1 + size + p * size + q two phones
+    width = 1 + size + size * size
+
+    def add(counts: Floats, places: NDArray[np.int64], values: Floats) -> None:
+        counts += np.bincount(places.ravel(), values.ravel(), len(counts))
+
     groups: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = defaultdict(list)
     for word, phones in entries:
         if math.ceil(len(phones) / 2) <= len(word):
@@ -82,19 +90,19 @@ def fit_alignment(entries: list[Entry], iterations: int = 12) -> dict[str, dict[
                 ([ord(c) - 97 for c in word], [index[phone.rstrip("012")] for phone in phones])
             )
     batches = [(np.array([w for w, _ in rows]), np.array([p for _, p in rows])) for _, rows in sorted(groups.items())]
-    probabilities = np.full((26, 1 + size + size * size), 1.0)
+    probabilities = np.full((26, width), 1.0)
     probabilities[:, 0] = 20.0  # start: silence likely, two phones unlikely
     probabilities[:, 1 : 1 + size] = 10.0
     probabilities[:, 1 + size :] = 0.02
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     for iteration in range(iterations):
-        counts = np.full_like(probabilities, 1e-9)
+        counts = np.full(26 * width, 1e-9)
         total = 0.0
-        for letters, phones in batches:
+        for letters, sounds in batches:
             n, num_letters = letters.shape
-            num_phones = phones.shape[1]
-            one = 1 + phones
-            two = 1 + size + phones[:, :-1] * size + phones[:, 1:]
+            num_phones = sounds.shape[1]
+            one = 1 + sounds
+            two = 1 + size + sounds[:, :-1] * size + sounds[:, 1:]
             forward = np.zeros((num_letters + 1, n, num_phones + 1))
             forward[0, :, 0] = 1.0
             emit = []
@@ -114,37 +122,30 @@ def fit_alignment(entries: list[Entry], iterations: int = 12) -> dict[str, dict[
             for t in range(num_letters - 1, -1, -1):
                 letter = letters[:, t]
                 p0, p1, p2 = emit[t]
-                np.add.at(counts, (letter, 0), (forward[t] * p0[:, None] * backward).sum(axis=1))
-                np.add.at(counts, (letter[:, None], one), forward[t, :, :-1] * p1 * backward[:, 1:])
+                base = letter[:, None] * width
+                add(counts, base, (forward[t] * p0[:, None] * backward).sum(axis=1, keepdims=True))
+                add(counts, base + one, forward[t, :, :-1] * p1 * backward[:, 1:])
                 before = backward * p0[:, None]
                 before[:, :-1] += p1 * backward[:, 1:]
                 if num_phones > 1:
-                    np.add.at(counts, (letter[:, None], two), forward[t, :, :-2] * p2 * backward[:, 2:])
+                    add(counts, base + two, forward[t, :, :-2] * p2 * backward[:, 2:])
                     before[:, :-2] += p2 * backward[:, 2:]
                 backward = before
-        probabilities = counts / counts.sum(axis=1, keepdims=True)
+        counts_by_letter = counts.reshape(26, width)
+        probabilities = counts_by_letter / counts_by_letter.sum(axis=1, keepdims=True)
         print(f"alignment, iteration {iteration + 1}: {total / len(entries):.3f} nats per word", flush=True)
     table: dict[str, dict[str, float]] = {}
-    for letter in range(26):
+    for number in range(26):
         row: dict[str, float] = {}
-        for chunk in np.flatnonzero(probabilities[letter] > 2e-5):
-            if chunk == 0:
-                name = ""
-            elif chunk <= size:
-                name = symbols[chunk - 1]
-            else:
-                first, second = divmod(int(chunk) - 1 - size, size)
-                name = f"{symbols[first]} {symbols[second]}"
-            row[name] = round(math.log(probabilities[letter, chunk]), 3)
-        table[LETTERS[letter]] = row
+        for chunk in np.flatnonzero(probabilities[number] > 2e-5).tolist():
+            first, second = divmod(int(chunk) - 1 - size, size)
+            name = "" if chunk == 0 else symbols[chunk - 1] if chunk <= size else f"{symbols[first]} {symbols[second]}"
+            row[name] = round(math.log(probabilities[number, chunk]), 3)
+        table[LETTERS[number]] = row
     return table
 
 
 # --- n-grams of graphones ---------------------------------------------------------------------------------------------
-
-Graphone = tuple[str, str]  # a letter and its phones, joined by spaces
-Hashes = NDArray[np.uint64]
-Floats = NDArray[np.float64]
 
 
 class Ngrams(NamedTuple):
