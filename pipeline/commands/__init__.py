@@ -1,0 +1,1 @@
+"""The commands of `songwright`, a module per family; `pipeline.cli` gathers them."""
