@@ -5,7 +5,7 @@ both. Shares are in 0..1. Pooled measures count over all songs together; per-son
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
@@ -200,13 +200,6 @@ def cadences(songs: Iterable[SungSong]) -> float:
     return hits / max(1, total)
 
 
-def overlap(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
-    """Overlapped area of two histograms, each summing to 1 (1 = equal). Source: PD/DD of Sheng et al. (2021)."""
-    one, two = Counter(first), Counter(second)
-    total_one, total_two = max(1, one.total()), max(1, two.total())
-    return sum(min(one[key] / total_one, two[key] / total_two) for key in one.keys() & two.keys())
-
-
 def pitches(songs: Iterable[SungSong]) -> list[tuple[str, int]]:
     """Pool the pitches of all notes as pitch classes above the tonic, major and minor apart."""
     return [(song.key.mode, (note.pitch - song.key.tonic) % 12) for song in songs for note in song.notes]
@@ -246,14 +239,13 @@ def repeated_fourgrams(songs: Iterable[SungSong]) -> float:
 
 
 class CopyIndex:
-    """All runs of `tokens` in a set of songs, to ask how long a stretch of a new song stands in them."""
+    """All runs of `tokens` in a set of melodies, to ask how long a stretch of a new one stands in them."""
 
-    def __init__(self, songs: Iterable[SungSong], longest: int = 40) -> None:
+    def __init__(self, sequences: Iterable[Sequence[tuple[int, int]]], longest: int = 40) -> None:
         """Index every run of up to `longest` tokens."""
         self.longest = longest
         self._runs: set[int] = set()
-        for song in songs:
-            sequence = tokens(song)
+        for sequence in sequences:
             for start in range(len(sequence)):
                 run = 0
                 for token in sequence[start : start + longest]:

@@ -14,6 +14,7 @@ from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
 from melody import metrics
 from melody.corpus import song_key
+from melody.distances import overlap
 from melody.harmony import infer_chords
 from melody.metrics import SungNote, SungSong, SungSyllable
 from pipeline.song import Song, SungSection
@@ -247,8 +248,8 @@ def table(
         ("DD: durations", metrics.durations, 0.96),
         ("IOI: onset intervals", metrics.onset_intervals, 0.94),
     ):
-        ceiling = metrics.overlap(pool(halves[0]), pool(halves[1]))
-        likeness = metrics.overlap(pool(human), pool(ours))
+        ceiling = overlap(pool(halves[0]), pool(halves[1]))
+        likeness = overlap(pool(human), pool(ours))
         rows.append(
             Row(
                 f"overlap with human songs, {name}, %",
@@ -258,7 +259,7 @@ def table(
                 likeness >= floor,
             )
         )
-    index = metrics.CopyIndex(training)
+    index = metrics.CopyIndex(map(metrics.tokens, training))
     theirs_run, our_run = (
         mean(index.longest_run(chunk) for song in sung for chunk in chunks(song)) for sung in (human, ours)
     )

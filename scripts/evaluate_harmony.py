@@ -19,8 +19,8 @@ from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 from melody.chord_model import chord_of, state_of
 from melody.corpus import song_key
+from melody.distances import overlap
 from melody.harmony import decode_chords, infer_chords, plan_chords, song_units
-from melody.metrics import overlap
 from melody.theory import Chord, ChordSpan, Key
 
 FORM = (Role.VERSE, Role.CHORUS, Role.VERSE, Role.CHORUS, Role.BRIDGE, Role.CHORUS)

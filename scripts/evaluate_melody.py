@@ -23,6 +23,7 @@ from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 from melody import metrics
 from melody.corpus import song_key
 from melody.decode import melodize
+from melody.distances import overlap
 from melody.features import (
     LOWEST,
     NUM_CLASSES,
@@ -232,8 +233,8 @@ def measure(
     rows["refrain above verse, semitones"] = f"{mean(lifts):.2f}" if lifts else "-"
     rows["refrain above verse by 2 to 5"] = f"{mean(2 <= x <= 5 for x in lifts):.3f} of {len(lifts)}" if lifts else "-"
     rows["melisma: same pitch / step"] = f"{repeats:.3f} / {steps:.3f}"
-    rows["pitch overlap with human (PD)"] = f"{metrics.overlap(metrics.pitches(songs), metrics.pitches(others)):.3f}"
-    rows["scale-degree overlap"] = f"{metrics.overlap(degrees(songs), degrees(others)):.3f}"
+    rows["pitch overlap with human (PD)"] = f"{overlap(metrics.pitches(songs), metrics.pitches(others)):.3f}"
+    rows["scale-degree overlap"] = f"{overlap(degrees(songs), degrees(others)):.3f}"
     for mode, part in modes.items():
         rows[f"songs in {mode}"] = str(len(part))
     if index is not None:
@@ -269,7 +270,7 @@ def main() -> None:
     seconds = time.process_time() - began
     ours = [sung_song(task, [p for line in melody for p in line]) for task, melody in zip(tasks, melodies, strict=True)]
     training = {s.song_id: s for s in corpus if not s.held_out and not (options.validation and s in part)}
-    index = CopyIndex(_bare_song(song) for song in training.values())
+    index = CopyIndex(metrics.tokens(_bare_song(song)) for song in training.values())
     columns = [measure(tasks, human, human, index), measure(tasks, ours, human, index)]
     print(f"{len(tasks)} songs, {sum(len(s.notes) for s in human)} notes; decoded in {seconds:.1f} s of CPU")
     print(f"the network gives the pitches that people sang {nats_per_note(tasks, lines, model):.4f} nats per note")
