@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lyrics.errors import ModelFileError
+
 FOLDER = Path(__file__).parent / "data" / "g2p"
 SHA256 = "90b189c5e39d1939fbc9ce853750d28fe525ba662a3ddf008d32bffa108ae09f"
 ORDER = 7
@@ -37,10 +39,6 @@ _IMPOSSIBLE = -1e9
 
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
-
-
-class ModelFileError(RuntimeError):
-    """The shipped model file is missing or is not the one that this version was tested with."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,9 @@
 """Failures that the user can act on; the command line turns each into one sentence."""
 
+from lyrics.errors import MissingExtraError, ModelFileError
+
+__all__ = ["MissingExtraError", "ModelFileError", "OutputExistsError", "SettingsError", "SongError"]
+
 
 class SettingsError(ValueError):
     """Settings that make no sense: a key that is none, a tempo out of range, chords that do not parse."""
@@ -12,10 +16,6 @@ class SongError(ValueError):
         """Keep the place, for example "$.sections[0].lines[2]", for callers that want to point at it."""
         super().__init__(f"{path}: {message}")
         self.path = path
-
-
-class MissingExtraError(RuntimeError):
-    """A format needs a package that the light install leaves out; the message names the extra."""
 
 
 class OutputExistsError(FileExistsError):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lyrics.document import LyricsError
-from pipeline.errors import MissingExtraError, OutputExistsError, SettingsError, SongError
+from pipeline.errors import MissingExtraError, ModelFileError, OutputExistsError, SettingsError, SongError
 from pipeline.version import VERSION
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def reporting(verbose: bool) -> Iterator[None]:
         raise failure(f"{error.filename} exists already; use --force to overwrite it", 2) from error
     except (LyricsError, SettingsError, SongError) as error:
         raise failure(str(error), 2) from error
-    except MissingExtraError as error:
+    except (MissingExtraError, ModelFileError) as error:
         raise failure(str(error), 1) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

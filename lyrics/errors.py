@@ -1,0 +1,18 @@
+"""Failures of an installation that the user can mend; `LyricsError`, about the words, stands beside the document."""
+
+from importlib.util import find_spec
+
+
+class MissingExtraError(RuntimeError):
+    """Something needs a package that the light install leaves out; the message names the extra."""
+
+
+class ModelFileError(RuntimeError):
+    """The files of a model are missing, or are not those that this version was tested with."""
+
+
+def need(feature: str, extra: str, *packages: str) -> None:
+    """Raise MissingExtraError unless all packages can be imported; `feature` begins the sentence."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(f"{feature} needs {package}; install it with: pip install 'songwright[{extra}]'")
