@@ -90,7 +90,7 @@ def corpus_frame(
     lines = np.array([syllable.line for syllable in syllables], dtype=np.int64)
     _, line = np.unique(lines, return_inverse=True)
     num_lines = int(line[-1]) + 1
-    rhyme, answered = _rhymes(rhyme_sounds(song), [0] * num_lines)
+    rhyme, answered = rhyme_distances(rhyme_sounds(song), [0] * num_lines)
     if not song.lines_from_source:  # the line breaks were guessed, so nothing is known about rhyme
         rhyme, answered = [4] * num_lines, [0] * num_lines
     roles = [UNKNOWN if refrain_lines is None else REFRAIN if i in refrain_lines else VERSE for i in range(num_lines)]
@@ -169,7 +169,7 @@ def lyrics_frame(
         sections.append(line.section)
         indices.append(line.line)
         left.append(len(section.lines) - 1 - line.line)
-    rhyme, answered = _rhymes(labels, sections)
+    rhyme, answered = rhyme_distances(labels, sections)
     song_end = np.arange(len(rhythm.lines)) == len(rhythm.lines) - 1
     return _frame(
         rhythm.meter,
@@ -213,7 +213,7 @@ def _frame(
     )
 
 
-def _quality_class(chord: Chord) -> int:
+def quality_class(chord: Chord) -> int:
     """Bring the many qualities together in the few that decide what is sung over them (NUM_QUALITIES)."""
     above = set(QUALITIES[chord.quality])
     if 4 in above and 8 not in above:
@@ -231,7 +231,7 @@ def _chords_at(onsets: Ints, chords: Sequence[ChordSpan], key: Key) -> tuple[Int
     kinds: dict[Chord, int] = {}
     which = np.array([kinds.setdefault(span.chord, len(kinds)) for span in chords])
     roots = np.array([(chord.root - key.tonic) % 12 for chord in kinds])
-    qualities = np.array([_quality_class(chord) for chord in kinds])
+    qualities = np.array([quality_class(chord) for chord in kinds])
     tones = np.zeros((len(kinds), 12), dtype=np.float32)
     for row, chord in enumerate(kinds):
         tones[row, [(pitch_class - key.tonic) % 12 for pitch_class in chord.pitch_classes]] = 1
@@ -265,7 +265,7 @@ def _rhyme_part(word: str) -> str:
     return bare(word)[-3:]
 
 
-def _rhymes(ends: Sequence[str], sections: Sequence[int]) -> tuple[list[int], list[int]]:
+def rhyme_distances(ends: Sequence[str], sections: Sequence[int]) -> tuple[list[int], list[int]]:
     """Distance (at most 3) to the line of the same section that each line rhymes with; whether it is answered."""
     back, answered = [0] * len(ends), [0] * len(ends)
     latest: dict[tuple[int, str], int] = {}
