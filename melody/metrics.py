@@ -23,6 +23,7 @@ class SungNote:
     pitch: int
     syllable: int  # counts through the song; a held note has the number of the note before
     held: bool
+    place: int = -1  # ticks from the bar line; -1 where it is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def sung_from_corpus(song: CorpusSong) -> SungSong:
         meter=song.meter,
         key=key,
         notes=tuple(
-            SungNote(n.onset, n.duration, song.meter.strength(n.place), n.pitch, n.syllable, n.held) for n in song.notes
+            SungNote(n.onset, n.duration, song.meter.strength(n.place), n.pitch, n.syllable, n.held, n.place)
+            for n in song.notes
         ),
         syllables=tuple(
             SungSyllable(s.word, s.stress, content[s.word], sizes[s.word] == 1, s.line) for s in song.syllables
@@ -67,10 +68,10 @@ def sung_from_song(song: Song) -> SungSong:
             for word in line.words:
                 for syllable in word.syllables:
                     for part, note in enumerate(syllable.notes):
-                        strength = rhythm.strength(note.onset)
-                        notes.append(
-                            SungNote(note.onset, note.duration, strength, note.pitch, len(syllables), part > 0)
-                        )
+                        place = rhythm.place(note.onset)
+                        strength = rhythm.meter.strength(place)
+                        index = len(syllables)
+                        notes.append(SungNote(note.onset, note.duration, strength, note.pitch, index, part > 0, place))
                     alone = len(word.syllables) == 1
                     syllables.append(SungSyllable(word_count, syllable.stress, word.content, alone, line_count))
                 word_count += 1
