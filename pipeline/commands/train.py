@@ -3,9 +3,15 @@
 They need the extra `train`. Each is a function below: parse options, call one function of the library, print paths.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from pipeline.commands.common import app
+from pipeline.commands.common import Verbose, app, reporting
+from pipeline.errors import SettingsError
 
 train = typer.Typer(
     name="train",
@@ -20,3 +26,59 @@ app.add_typer(train)
 @train.callback()
 def _train() -> None:
     """Train the models yourself (needs the extra `train`)."""
+
+
+@train.command()
+def melody(
+    data: Annotated[Path, typer.Option(metavar="DIR|FILE", help="A table of songs, or a folder that holds one.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run; a run that was stopped goes on.")],
+    config: Annotated[
+        str, typer.Option(metavar="NAME|FILE.json", help="full, lines, tiny, or a file that changes values of full.")
+    ] = "full",
+    stage: Annotated[str, typer.Option(metavar="NAME", help="lstm, gan or all.")] = "all",
+    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Leave a GPU alone.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train the joint melody network by likelihood (lstm), then against a discriminator (gan); print what ships."""
+    with reporting(verbose), _training_failures():
+        from lyrics.errors import need
+
+        need("training", "train", "torch", "accelerate", "pyarrow", "matplotlib")
+        from melody.train_melody import STAGES, read_config, train_melody
+
+        if stage not in STAGES:
+            raise SettingsError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+        settings = read_config(config, seed)
+        with _bar() as progress:
+            for path in train_melody(data, out, settings, stage, cpu=cpu, progress=progress):
+                typer.echo(str(path))
+
+
+@contextmanager
+def _training_failures() -> Iterator[None]:
+    """Turn what training cannot work with into bad input; these classes load torch's world only where it is used."""
+    from melody.joint_data import DataError
+    from melody.lstm import ModelError
+
+    try:
+        yield
+    except (DataError, ModelError, ValueError) as error:
+        raise SettingsError(str(error)) from error
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, float], None]]:
+    """Show a progress bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task("reading", total=1.0)
+
+        def show(text: str, share: float) -> None:
+            bars.update(task, description=text, completed=share)
+
+        yield show
