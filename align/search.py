@@ -110,27 +110,40 @@ _PLAIN = SearchConfig(
 )
 
 
-def align_lyrics(lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, int]) -> Rhythm:
+@dataclass(frozen=True, slots=True)
+class PhraseRhythm:
+    """The rhythm of a phrase of a tune that the lyrics go on with."""
+
+    onsets: tuple[int, ...]  # of its syllables, in sixteenths from its first bar line; a pick-up is negative
+    bars: int
+
+
+def align_lyrics(
+    lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, int], after: Sequence[PhraseRhythm] = ()
+) -> Rhythm:
     """Place every syllable of the lyrics in time.
 
     `style` is one of "popular", "folk", "hymn", "carol", "spiritual"; `seeds` maps line ids ("v1.3") to integers
     >= 0; an entry "song", if there is one, seeds what all lines share (else the first line's seed does). Lines that
-    share a rhythm take the seed of the first of them. Sections with `repeat_of` repeat exactly. The
-    cost grows linearly with the number of lines. Raises ValueError for an unknown style.
+    share a rhythm take the seed of the first of them. Sections with `repeat_of` repeat exactly. Where the lyrics go on
+    with a tune, they come `after` its phrases: first lines take up their rhythms, as later lines take up earlier ones.
+    The cost grows linearly with the number of lines. Raises ValueError for an unknown style.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     search = _Search(load_scorer(), meter, STYLES.index(style))
     slots = _slots(lyrics, search.scorer)
-    groups, group_of = _group(slots, seeds)
+    groups, group_of = _group(slots, seeds, after)
     if slots:
         search.draw_spaciousness(np.random.Generator(np.random.PCG64(seeds.get("song", seeds[slots[0].id]))))
-    pickup = search.pickup_allowance([group.members[0] for group in groups[:12]])
+    pickup = search.pickup_allowance([group.members[0] for group in groups[len(after) : len(after) + 12]])
+    if after:
+        pickup = search.pickup_of(after)
     search.choose_bars(slots, groups, group_of, pickup)
-    for group in groups:
+    for group in groups[len(after) :]:
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
-    return _lay_out(lyrics, meter, pickup, groups, group_of)
+    return _lay_out(lyrics, meter, pickup, groups, group_of, len(after))
 
 
 def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
@@ -263,12 +276,17 @@ def _stress_steps(features: LineFeatures) -> list[int]:
     return steps
 
 
-def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Group], dict[tuple[int, int], int]]:
-    """Decide which lines share a rhythm; the second value gives the group of (section, line)."""
-    groups: list[_Group] = []
+def _group(
+    slots: Sequence[_Slot], seeds: Mapping[str, int], after: Sequence[PhraseRhythm] = ()
+) -> tuple[list[_Group], dict[tuple[int, int], int]]:
+    """Decide which lines share a rhythm; the second value gives the group of (section, line).
+
+    Phrases that the lyrics come `after` are groups without members, before all others.
+    """
+    groups = [_Group("", [], bars=[phrase.bars], onsets=[phrase.onsets]) for phrase in after]
     group_of: dict[tuple[int, int], int] = {}
     by_words: dict[tuple[str, ...], int] = {}
-    sizes: list[tuple[int, ...]] = []
+    sizes: list[tuple[int, ...]] = [(0,)] * len(after)
     parallel: dict[tuple[Role, int], list[int]] = {}  # groups seen at a place of sections with this role
 
     def join(candidates: Sequence[int], slot: _Slot) -> int | None:
@@ -293,6 +311,8 @@ def _group(slots: Sequence[_Slot], seeds: Mapping[str, int]) -> tuple[list[_Grou
             if found is None and slot.line >= 2 and abs(sum(sizes[partners[0]]) - sum(slot.sizes)) <= 2:
                 reference = partners[0]
         if found is None:
+            if reference is None and after:
+                reference = slot.line % len(after)
             found = len(groups)
             groups.append(_Group(slot.id, [slot.phrases], reference))
             sizes.append(slot.sizes)
@@ -343,6 +363,11 @@ class _Search:
             for index, allowance in enumerate(allowances):
                 scores[index] += float(np.log(starts[-allowance - START_LOW :].sum() + 0.02))
         return allowances[int(np.argmax(scores))]
+
+    def pickup_of(self, phrases: Sequence[PhraseRhythm]) -> int:
+        """Return the pick-up allowance that a tune's own phrases have."""
+        early = max(0, -min(phrase.onsets[0] for phrase in phrases if phrase.onsets))
+        return min(-(-early // self.unit) * self.unit, self.bar - self.unit)
 
     def bars_score(self, syllables: int, bars: int) -> float:
         """Log probability of a number of bars for a line of so many syllables."""
@@ -607,8 +632,9 @@ def _lay_out(
     pickup: int,
     groups: Sequence[_Group],
     group_of: Mapping[tuple[int, int], int],
+    num_before: int = 0,
 ) -> Rhythm:
-    """Put the groups' rhythms into the song, in ticks."""
+    """Put the groups' rhythms into the song, in ticks; the first `num_before` groups are not part of it."""
     numbers = {section.id: index for index, section in enumerate(lyrics.sections)}
     first_bar_line = 0
     if lyrics.sections and lyrics.sections[0].lines:
@@ -638,7 +664,8 @@ def _lay_out(
                     syllable += 1
                 cursor += bars * meter.bar_ticks
             if follows == len(lines):
-                followed = None if group.reference is None else first_of_group[group.reference]
+                inside = group.reference is not None and group.reference >= num_before
+                followed = first_of_group[group.reference] if inside and group.reference is not None else None
             else:
                 followed = follows
             lines.append(LineRhythm(number, index, line_start, cursor - pickup * GRID, tuple(notes), followed))

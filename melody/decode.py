@@ -14,8 +14,8 @@ Letters in shapes: B beam, n notes of a line, W pitches of the window.
 """
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ from melody.features import (
     sequence_table,
     static_features,
 )
-from melody.lstm import START, PitchModel, State, copied_classes, interval_columns, shipped_model
+from melody.lstm import START, PitchModel, Prepared, State, copied_classes, interval_columns, shipped_model
 from melody.theory import ChordSpan, Key
 
 Ints = NDArray[np.int64]
@@ -78,6 +78,26 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """What a line takes up from an earlier one, in place of what the search would choose; see `Directions`."""
+
+    source: int | None  # index of the line in the rhythm; None: nothing, the line is free
+    start: float = 0.0  # the part of the line, as shares of its notes, that is taken over
+    end: float = 1.0
+    moved: bool = False  # along the scale, by the step that suits the chords best: a sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """What is already decided about some lines of a song: used to continue a tune and to revise a song."""
+
+    given: Mapping[int, Sequence[int]] = field(default_factory=dict)  # line -> its pitches, which stay
+    echoes: Mapping[int, Echo] = field(default_factory=dict)  # line -> what it takes up
+    window: tuple[int, int] | None = None  # lowest and highest pitch, in place of a window chosen inside the voice
+    scale: frozenset[int] | None = None  # degrees (semitones above the tonic) in place of the key's own scale
+
+
+@dataclass(frozen=True, slots=True)
 class _Window:
     """The pitches that may be sung, as classes."""
 
@@ -100,6 +120,7 @@ def melodize(
     seeds: Mapping[str, int],
     rhymes: tuple[tuple[str, ...], ...],
     *,
+    directions: Directions | None = None,
     model: PitchModel | None = None,
     taste: Taste | None = None,
 ) -> tuple[tuple[int, ...], ...]:
@@ -109,21 +130,23 @@ def melodize(
     middle is used that lies best for the key. `seeds` maps line ids ("v1.3") to 64-bit seeds; `rhymes[section][line]`
     is the rhyme label of a line ("-": rhymes with none). Sections that repeat others, and lines in the same place of
     parallel sections, repeat their pitches. Raises ValueError if `voice` is empty, KeyError if a line has no seed.
+    `directions` say what is decided already: the network reads given lines in their places, and sings the others.
     Time grows linearly with the number of lines.
     """
     low, high = voice
+    directions = directions or Directions()
     if not 0 <= low <= high <= 127:
         raise ValueError(f"voice must be two MIDI numbers from low to high, got {low} to {high}")
     if not rhythm.lines:
         return ()
     frame = lyrics_frame(lyrics, rhythm, chords, key, style, rhymes)
-    window = choose_window(low, high, key)
+    window = choose_window(low, high, key) if directions.window is None else _window(*directions.window, key)
     line_seeds = [seeds[f"{lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste())
+    search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste(), directions)
     wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
     asked, contrast = CHORUS_LIFT, 1.0
     best, best_miss = search.classes, float("inf")
-    for _ in range(_ATTEMPTS):
+    for _ in range(1 if directions.given else _ATTEMPTS):
         search.sing_all(line_seeds, asked, contrast)
         lift = search.chorus_lift()
         lift_miss = 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
@@ -138,7 +161,9 @@ def melodize(
             contrast *= 1.6
     pitches = (best + (window.anchor + LOWEST)).tolist()
     bounds = search.bounds
-    return tuple(tuple(pitches[start:end]) for start, end in pairwise(bounds))
+    return tuple(
+        tuple(directions.given.get(number, pitches[start:end])) for number, (start, end) in enumerate(pairwise(bounds))
+    )
 
 
 # How much of what is sung in open songs lies in a window of SPAN semitones that begins so many above the tonic: tunes
@@ -154,6 +179,11 @@ def choose_window(low: int, high: int, key: Key) -> _Window:
         lows = range(low + spare // 2 - min(3, spare // 2), low + spare // 2 + min(3, (spare + 1) // 2) + 1)
         low = max(lows, key=lambda p: (_WINDOW_WORTH.get((p - key.tonic) % 12, 0.2) - 0.08 * abs(p - middle), -p))
         high = low + SPAN
+    return _window(low, high, key)
+
+
+def _window(low: int, high: int, key: Key) -> _Window:
+    """Count pitches as classes."""
     anchor = anchor_pitch((low + high) / 2 - 1, key.tonic)
     return _Window(anchor, max(0, low - anchor - LOWEST), min(NUM_CLASSES - 1, high - anchor - LOWEST))
 
@@ -205,7 +235,14 @@ class _Search:
     """The song as far as it has been sung, and the search for its next line."""
 
     def __init__(
-        self, lyrics: Lyrics, rhythm: Rhythm, frame: Frame, window: _Window, model: PitchModel, taste: Taste
+        self,
+        lyrics: Lyrics,
+        rhythm: Rhythm,
+        frame: Frame,
+        window: _Window,
+        model: PitchModel,
+        taste: Taste,
+        directions: Directions,
     ) -> None:
         self.lyrics = lyrics
         self.rhythm = rhythm
@@ -213,6 +250,7 @@ class _Search:
         self.window = window
         self.model = model
         self.taste = taste
+        self.directions = directions
         self.copies: Copies = copy_sources(frame)
         self.static = static_features(frame, self.copies)
         self.bounds = [0]
@@ -234,12 +272,17 @@ class _Search:
             source = by_id.get(section.repeat_of, number) if section.repeat_of is not None else number
             self.original.append(self.original[source] if source < number else number)
             self.parallel.append(first_of_role.get(section.role))
-            if section.lines:
+            if section.lines and (number, 0) in self.index and not self._is_given(number):
                 first_of_role.setdefault(section.role, number)
         roles = {section.role for section in sections if section.lines}
         self.lifts = bool(roles & {Role.CHORUS, Role.HOOK}) and Role.VERSE in roles
         # Sections whose melody is also the song's last one must be able to end it.
         self.closing = self.original[self.rhythm.lines[-1].section]
+
+    def _is_given(self, section: int) -> bool:
+        """Whether all of a section is part of a tune that was given: what follows it is not its second verse."""
+        numbers = [number for (home, _), number in self.index.items() if home == section]
+        return bool(self.directions.echoes) and all(number in self.directions.given for number in numbers)
 
     def _rules(self) -> None:
         """Scores of every (note, class of the window) that depend on nothing sung: chord, key and metre."""
@@ -247,6 +290,9 @@ class _Search:
         degree = (self.window.classes + LOWEST) % 12
         scale = np.zeros(12, dtype=np.bool_)
         scale[[0, 2, 3, 5, 7, 8, 10] if frame.minor else [0, 2, 4, 5, 7, 9, 11]] = True
+        if self.directions.scale is not None:
+            scale[:] = False
+            scale[list(self.directions.scale)] = True
         tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
         foreign = (frame.chord_tones > 0) & ~scale
         scores = np.where(scale | foreign, 0.0, _NEVER)
@@ -292,7 +338,9 @@ class _Search:
             return
         line = self.rhythm.lines[number]
         twin = self._twin(number)
-        if twin is not None:
+        if number in self.directions.given:
+            self.classes[start:end], self.state = self._listen(number)
+        elif twin is not None:
             self.classes[start:end] = self.classes[self.bounds[twin] : self.bounds[twin + 1]]
             self.state = self.states[twin]
         else:
@@ -307,6 +355,32 @@ class _Search:
             total = self.sung[chorus]
             total[0] += float(self.classes[start:end].sum())
             total[1] += end - start
+
+    def _listen(self, number: int) -> tuple[Ints, State]:
+        """Let the network read a given line; pitches outside its classes are read as the nearest ones."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        pitches = np.array(self.directions.given[number], dtype=np.int64)
+        if len(pitches) != end - start:
+            raise ValueError(f"line {number} has {end - start} notes, but {len(pitches)} pitches are given")
+        classes = np.clip(pitches - self.window.anchor - LOWEST, 0, NUM_CLASSES - 1)
+        line = self._prepared(number)
+        before = self.classes[start - 1] if start else START
+        interval, state = self._interval(start - 1), self.state
+        for note, sung in enumerate(classes.tolist()):
+            _, state = self.model.step(line, note, state, np.array([before]), np.array([interval]))
+            interval = NUM_INTERVALS if before == START else int(np.clip(sung - before, -12, 12)) + 12
+            before = sung
+        return classes, state
+
+    def _prepared(self, number: int) -> Prepared:
+        """Compute what a line's notes contribute whatever is sung before."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        gates, skip = self.model.project(self.static[start:end])
+        copied = copied_classes(
+            Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
+            self.classes,
+        )
+        return self.model.prepare(gates, skip, copied, self.frame.chord_root[start:end], self.frame.minor)
 
     def _is_chorus(self, section: int) -> bool | None:
         role = self.lyrics.sections[section].role
@@ -338,6 +412,9 @@ class _Search:
         start, end = self.bounds[number], self.bounds[number + 1]
         forced = np.full(end - start, START, dtype=np.int64)
         draw = rng.random(3)
+        echo = self.directions.echoes.get(number)
+        if echo is not None:
+            return self._echoed(number, echo)
         parallel = self._parallel_line(number)
         if parallel is not None:
             shared = self._shared(number, parallel)
@@ -365,6 +442,21 @@ class _Search:
                 return forced
         shared[max(1, keep) :] = START
         return self._only_fitting(number, inside, shared)
+
+    def _echoed(self, number: int, echo: Echo) -> Ints:
+        """Classes that a line takes over as it was directed to."""
+        size = self.bounds[number + 1] - self.bounds[number]
+        if echo.source is None:
+            return np.full(size, START, dtype=np.int64)
+        shared = self._shared(number, echo.source)
+        if echo.moved:
+            shared = self._moved(number, shared)
+        first, after = round(echo.start * size), round(echo.end * size)
+        shared[:first] = START
+        shared[after:] = START
+        if echo.moved:
+            return self._only_fitting(number, None, shared)
+        return self._only_fitting(number, echo.source, shared)
 
     def _parallel_line(self, number: int) -> int | None:
         """Return the line at the same place of an earlier section of the same kind."""
@@ -394,7 +486,7 @@ class _Search:
         )
         return np.array([there.get(onset, START) for onset in self._onsets(number)], dtype=np.int64)
 
-    def _only_fitting(self, number: int, source: int, shared: Ints) -> Ints:
+    def _only_fitting(self, number: int, source: int | None, shared: Ints) -> Ints:
         """Let go of pitches that the chord here contradicts: on strong beats, on long notes and at the end."""
         start, end = self.bounds[number], self.bounds[number + 1]
         degree = (shared + LOWEST) % 12
@@ -404,7 +496,7 @@ class _Search:
         weighty[-1] = True
         fits = self.chord_tone[np.arange(start, end), degree]
         # A suspension or passing note that the source line had over the same chord stays.
-        source_start, source_end = self.bounds[source], self.bounds[source + 1]
+        source_start, source_end = (0, 0) if source is None else (self.bounds[source], self.bounds[source + 1])
         if source_end - source_start == end - start:
             same = (self.chord_tone[source_start:source_end] == self.chord_tone[start:end]).all(axis=1)
             fits |= same & (np.arange(end - start) < end - start - 1)
@@ -492,12 +584,7 @@ class _Search:
         scores += self._reach(scores, pinned)
         motion = self._line_motion(number)
 
-        gates, skip = model.project(self.static[start:end])
-        copied = copied_classes(
-            Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
-            self.classes,
-        )
-        line = model.prepare(gates, skip, copied, frame.chord_root[start:end], frame.minor)
+        line = self._prepared(number)
         before = np.array([self.classes[start - 1] if start else START])
         interval = np.array([self._interval(start - 1)])
         state = self.state

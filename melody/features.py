@@ -150,7 +150,8 @@ def lyrics_frame(
         section = lyrics.sections[line.section]
         words = section.lines[line.line].words
         places = [
-            (syllable.stress, i == 0, i == len(word.syllables) - 1)
+            # A note without words, of a tune that was given or continued, has a stress that nobody knows.
+            (syllable.stress if syllable.text else 3, i == 0, i == len(word.syllables) - 1)
             for word in words
             for i, syllable in enumerate(word.syllables)
         ]

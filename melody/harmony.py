@@ -5,14 +5,14 @@ chords follow each other with what melody notes they carry (Simon, Morris and Ba
 knows the key). Both were counted in lead sheets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from align.corpus import CorpusSong
 from align.meter import Meter
-from melody.chord_model import MODES, NUM_STATES, Floats, Model, chord_of, load_model
+from melody.chord_model import CLASSES, MODES, NUM_STATES, Floats, Model, chord_of, load_model
 from melody.chord_plan import plan_chords
 from melody.theory import Chord, ChordSpan, Key
 
@@ -82,6 +82,27 @@ def line_end_units(song: CorpusSong, units: tuple[Unit, ...]) -> list[int]:
             last[song.syllables[note.syllable].line] = note.onset
     onsets = np.array([unit.start for unit in units])
     return [int(np.searchsorted(onsets, onset, side="right")) - 1 for onset in last.values()]
+
+
+# Roots above the tonic and classes of the chords that a plain accompaniment of a tune keeps to.
+_PLAIN = {
+    "major": {(0, ""), (2, "m"), (5, ""), (7, ""), (7, "7"), (9, "m")},
+    "minor": {(0, "m"), (3, ""), (5, "m"), (7, ""), (7, "7"), (8, ""), (10, "")},
+}
+_UNUSUAL = 5.0  # nats that another chord costs
+
+
+def infer_plain_chords(song: CorpusSong, key: Key) -> tuple[ChordSpan, ...]:
+    """Return chords for a tune from its notes alone, others than the common ones only where it insists."""
+    model = load_model()
+    plain = [(state // len(CLASSES), CLASSES[state % len(CLASSES)]) in _PLAIN[key.mode] for state in range(NUM_STATES)]
+    cost = np.where(plain, 0.0, _UNUSUAL)
+    units = song_units(song)
+    states = viterbi(song, key, units, replace(model, start=model.start - cost, change=model.change - cost))
+    return tuple(
+        ChordSpan(unit.start, unit.end - unit.start, chord_of(state, key))
+        for unit, state in zip(units, states, strict=True)
+    )
 
 
 def infer_chords(song: CorpusSong, key: Key) -> tuple[ChordSpan, ...]:

@@ -126,8 +126,8 @@ def compose(
         settings=settings,
         pickup=rhythm.pickup,
         end=rhythm.end,
-        sections=_sections(lyrics, rhythm, pitches, seeds, rhymes),
-        chords=_joined(plan, rhythm),
+        sections=sung_sections(lyrics, rhythm, pitches, seeds, rhymes),
+        chords=joined_chords(plan, rhythm),
     )
 
 
@@ -173,7 +173,7 @@ def _without_backing(lyrics: Lyrics) -> Lyrics:
     return replace(lyrics, sections=tuple(sections))
 
 
-def _joined(plan: Sequence[ChordSpan], rhythm: Rhythm) -> tuple[ChordSpan, ...]:
+def joined_chords(plan: Sequence[ChordSpan], rhythm: Rhythm) -> tuple[ChordSpan, ...]:
     """Join neighbours of the same chord within a section: one symbol where the chord changes.
 
     The voice sings a pick-up bar alone: chords begin with the first full bar.
@@ -191,7 +191,7 @@ def _joined(plan: Sequence[ChordSpan], rhythm: Rhythm) -> tuple[ChordSpan, ...]:
     return tuple(joined)
 
 
-def _sections(
+def sung_sections(
     lyrics: Lyrics,
     rhythm: Rhythm,
     pitches: Sequence[Sequence[int]],

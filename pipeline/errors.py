@@ -20,3 +20,7 @@ class SongError(ValueError):
 
 class OutputExistsError(FileExistsError):
     """A file that would be overwritten."""
+
+
+class TuneError(ValueError):
+    """A file that has no melody to go on with; the message says what is wrong with it and what to do."""

@@ -132,6 +132,8 @@ def lyric_events(song: Song) -> Iterator[tuple[int, str]]:
             for word in line.words:
                 for index, syllable in enumerate(word.syllables):
                     text = word.printed(index)
+                    if not text:
+                        continue  # a note without words
                     word_ends = index == len(word.syllables) - 1
                     if convention == "hyphen" and not word_ends and not text.endswith("-"):
                         text += "-"
@@ -156,6 +158,8 @@ def _karaoke(song: Song) -> Iterator[Any]:
         for line in section.lines:
             for word in line.words:
                 for index, syllable in enumerate(word.syllables):
+                    if not word.printed(index):
+                        continue
                     mark = "" if index else " "
                     if index == 0 and word is line.words[0]:
                         mark = "\\" if line is section.lines[0] else "/"

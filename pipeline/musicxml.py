@@ -241,6 +241,16 @@ def _write_rest(symbol: Symbol, note: Element) -> None:
         _sub(note, "type", symbol.type)
         for _ in range(symbol.dots):
             _sub(note, "dot")
+    if symbol.triplet:
+        _write_triplet(note)
+        if symbol.tuplet:
+            _sub(_sub(note, "notations"), "tuplet", type=symbol.tuplet)
+
+
+def _write_triplet(note: Element) -> None:
+    modification = _sub(note, "time-modification")
+    _sub(modification, "actual-notes", 3)
+    _sub(modification, "normal-notes", 2)
 
 
 def _write_note(symbol: Symbol, sung: Sung, spelled: SpelledPitch, accidentals: "_Accidentals", note: Element) -> None:
@@ -259,15 +269,19 @@ def _write_note(symbol: Symbol, sung: Sung, spelled: SpelledPitch, accidentals: 
         _sub(note, "dot")
     if (accidental := accidentals.printed(spelled, tied=symbol.tied_from)) is not None:
         _sub(note, "accidental", accidental)
+    if symbol.triplet:
+        _write_triplet(note)
     for level, beam in enumerate(symbol.beams, 1):
         _sub(note, "beam", beam, number=str(level))
     slurs = _slurs(symbol, sung)
-    if ties or slurs:
+    if ties or slurs or symbol.tuplet:
         notations = _sub(note, "notations")
         for kind in ties:
             _sub(notations, "tied", type=kind)
         for kind in slurs:
             _sub(notations, "slur", type=kind, number="1")
+        if symbol.tuplet:
+            _sub(notations, "tuplet", type=symbol.tuplet)
     if sung.part == 0 and not symbol.tied_from:
         _write_lyric(sung, note)
 
@@ -282,6 +296,8 @@ def _slurs(symbol: Symbol, sung: Sung) -> list[str]:
 
 
 def _write_lyric(sung: Sung, note: Element) -> None:
+    if not sung.word.printed(sung.index):
+        return  # a note without words
     lyric = _sub(note, "lyric", number="1")
     word_starts, word_ends = sung.index == 0, sung.index == len(sung.word.syllables) - 1
     _sub(lyric, "syllabic", _SYLLABIC[word_starts, word_ends])

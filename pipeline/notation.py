@@ -6,15 +6,17 @@ compound metres stay visible, simple syncopations (eighth-quarter-eighth) are wr
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from align.meter import Meter
+from align.meter import TICKS_PER_BEAT, Meter
 from melody.theory import Chord, Key, spell
 from pipeline.song import Note, Song, SungSyllable, SungWord
 
 # Ticks of a plain note value -> its MusicXML name. Dotted values last half as long again.
 NOTE_TYPES = {1920: "whole", 960: "half", 480: "quarter", 240: "eighth", 120: "16th", 60: "32nd", 30: "64th"}
 SHORTEST = 30
+TRIPLET = 80  # a sixth of a quarter: sixteenth triplets, and eighth and quarter ones in twos and fours of it
 NOTATABLE = {ticks: (name, 0) for ticks, name in NOTE_TYPES.items()} | {
     ticks * 3 // 2: (name, 1) for ticks, name in NOTE_TYPES.items() if ticks > SHORTEST
 }
@@ -113,6 +115,8 @@ class Symbol:
     tied_from: bool = False  # continues the symbol before
     tied_to: bool = False  # is continued by the next symbol
     beams: tuple[str, ...] = ()  # by beam level, from the eighths up: "begin", "continue", "end", "forward hook", ...
+    triplet: bool = False  # three in the time of two: it lasts two thirds of its note value
+    tuplet: str = ""  # "start" or "stop" at the ends of the bracket
 
 
 def vocal_line(song: Song) -> tuple[Sung, ...]:
@@ -129,42 +133,77 @@ def vocal_line(song: Song) -> tuple[Sung, ...]:
 def engrave(song: Song) -> tuple[tuple[Bar, tuple[Symbol, ...]], ...]:
     """Write the vocal line as bars full of notes and rests.
 
-    Raises ValueError if a note's onset or length is no multiple of a sixty-fourth note.
+    A quarter with places between the sixty-fourths is written as a triplet. Raises ValueError if a note's onset or end
+    is neither on a sixty-fourth note nor, in simple metres, on a sixth of a quarter.
     """
     meter = song.settings.meter
     line = vocal_line(song)
+    triplets: set[int] = set()  # starts of the quarters that are triplets, from the first full bar line
     for sung in line:
-        if sung.note.onset % SHORTEST or sung.note.duration % SHORTEST:
-            raise ValueError(
-                f"the note at tick {sung.note.onset} (of {sung.syllable.text!r}) cannot be written down: "
-                f"its onset and duration must be multiples of {SHORTEST} ticks, a sixty-fourth note"
-            )
+        for tick in (sung.note.onset - song.pickup, sung.note.end - song.pickup):
+            if tick % SHORTEST and meter.denominator == 4 and tick % TRIPLET == 0:
+                triplets.add(tick - tick % TICKS_PER_BEAT)
+            elif tick % SHORTEST:
+                raise ValueError(
+                    f"the note at tick {sung.note.onset} (of {sung.syllable.text!r}) cannot be written down: "
+                    f"it must begin and end on multiples of {SHORTEST} ticks, a sixty-fourth note, or on a triplet"
+                )
     onsets = [sung.note.onset for sung in line]
     ends = [sung.note.end for sung in line]
     engraved = []
     for bar in bars(song):
         symbols: list[Symbol] = []
         at = bar.start
+        here = {tick + song.pickup for tick in triplets if bar.start <= tick + song.pickup < bar.end}
         for sung in line[bisect_right(ends, bar.start) : bisect_left(onsets, bar.end)]:
             start, end = max(sung.note.onset, bar.start), min(sung.note.end, bar.end)
-            symbols += _rests(at, start, bar, meter)
-            pieces = list(split_duration(start - bar.end, end - bar.end, meter))
-            for piece, (offset, duration) in enumerate(pieces):
-                type_, dots = NOTATABLE[duration]
-                tied_from = piece > 0 or sung.note.onset < bar.start
-                tied_to = piece < len(pieces) - 1 or sung.note.end > bar.end
-                symbols.append(Symbol(bar.end + offset, duration, type_, dots, sung, tied_from, tied_to))
+            symbols += _rests(at, start, bar, meter, here)
+            pieces = list(_pieces(start, end, bar, meter, here, rest=False))
+            for number, piece in enumerate(pieces):
+                tied_from = number > 0 or sung.note.onset < bar.start
+                tied_to = number < len(pieces) - 1 or sung.note.end > bar.end
+                symbols.append(replace(piece, sung=sung, tied_from=tied_from, tied_to=tied_to))
             at = end
-        symbols += _rests(at, bar.end, bar, meter)
-        engraved.append((bar, _beamed(symbols, bar, meter)))
+        symbols += _rests(at, bar.end, bar, meter, here)
+        engraved.append((bar, _beamed(_bracketed(symbols), bar, meter)))
     return tuple(engraved)
 
 
-def _rests(start: int, end: int, bar: Bar, meter: Meter) -> list[Symbol]:
+def _rests(start: int, end: int, bar: Bar, meter: Meter, triplets: set[int]) -> list[Symbol]:
     if (start, end) == (bar.start, bar.end) and bar.number:
         return [Symbol(start, end - start, "", 0, None)]
-    pieces = split_duration(start - bar.end, end - bar.end, meter, rest=True)
-    return [Symbol(bar.end + offset, duration, *NOTATABLE[duration], None) for offset, duration in pieces]
+    return list(_pieces(start, end, bar, meter, triplets, rest=True))
+
+
+def _pieces(start: int, end: int, bar: Bar, meter: Meter, triplets: set[int], *, rest: bool) -> Iterator[Symbol]:
+    """Divide a stretch of a bar into symbols; quarters that are `triplets` are kept apart from what is around them."""
+    cuts = sorted({start, end, *(t for beat in triplets for t in (beat, beat + TICKS_PER_BEAT) if start < t < end)})
+    for first, after in pairwise(cuts):
+        beat = next((beat for beat in triplets if beat <= first < beat + TICKS_PER_BEAT), None)
+        if beat is None or after - first == TICKS_PER_BEAT:
+            for offset, duration in split_duration(first - bar.end, after - bar.end, meter, rest=rest):
+                yield Symbol(bar.end + offset, duration, *NOTATABLE[duration], None)
+            continue
+        while first < after:
+            longest = max(length for length in (80, 160, 320) if length <= after - first)
+            if longest == 160 and (first - beat) % 160:
+                longest = 80  # thirds of the quarter stay visible
+            yield Symbol(first, longest, *NOTATABLE[longest * 3 // 2], None, triplet=True)
+            first += longest
+
+
+def _bracketed(symbols: list[Symbol]) -> list[Symbol]:
+    """Mark where the brackets of triplets begin and end: each fills a quarter."""
+    marked, filled = [], 0
+    for symbol in symbols:
+        tuplet = ""
+        if symbol.triplet:
+            tuplet = "start" if filled == 0 else ""
+            filled += symbol.duration
+            if filled >= TICKS_PER_BEAT:
+                tuplet, filled = "stop", 0
+        marked.append(replace(symbol, tuplet=tuplet))
+    return marked
 
 
 def split_duration(start: int, end: int, meter: Meter, *, rest: bool = False) -> Iterator[tuple[int, int]]:
@@ -246,7 +285,4 @@ def _beam(symbols: list[Symbol], group: list[int]) -> None:
                 beams.append("begin")
             else:
                 beams.append("backward hook" if position else "forward hook")
-        old = symbols[index]
-        symbols[index] = Symbol(
-            old.start, old.duration, old.type, old.dots, old.sung, old.tied_from, old.tied_to, tuple(beams)
-        )
+        symbols[index] = replace(symbols[index], beams=tuple(beams))

@@ -30,14 +30,14 @@ def sheet_text(song: Song) -> str:
     blocks = [f"{song.title}\n{head}"]
     for section in song.sections:
         rows = [f"[{section.label}]"]
-        for line in section.lines:
+        for line in _with_words(section):
             text, chords = _placed(song, line)
             above = ""
             for column, symbols in chords:
                 # A symbol never touches the one before it.
                 above = above.ljust(column) + " " * (bool(above) and len(above) >= column) + " ".join(symbols)
             rows += [above, text] if above else [text]
-        if not section.lines:
+        if not _with_words(section):
             rows.append(_bar_chart(song, section))
         blocks.append("\n".join(rows))
     return "\n\n".join(blocks) + "\n"
@@ -53,19 +53,24 @@ def chordpro_text(song: Song) -> str:
         f"{{time: {settings.meter}}}",
     ]
     for section in song.sections:
-        environment = _ENVIRONMENTS.get(section.role) if section.lines else None
+        environment = _ENVIRONMENTS.get(section.role) if _with_words(section) else None
         label = _plain(section.label)
         rows += ["", f"{{start_of_{environment}: {label}}}" if environment else f"{{comment: {label}}}"]
-        for line in section.lines:
+        for line in _with_words(section):
             text, chords = _placed(song, line)
             for column, symbols in reversed(chords):
                 text = text[:column] + "".join(f"[{symbol}]" for symbol in symbols) + text[column:]
             rows.append(text)
-        if not section.lines:
+        if not _with_words(section):
             rows += ["{start_of_grid}", _bar_chart(song, section), "{end_of_grid}"]
         if environment:
             rows.append(f"{{end_of_{environment}}}")
     return "\n".join(rows) + "\n"
+
+
+def _with_words(section: SungSection) -> tuple[SungLine, ...]:
+    """Return the lines of a section that have words: tunes that were given may have none."""
+    return tuple(line for line in section.lines if any(word.text for word in line.words))
 
 
 def _key_name(song: Song) -> str:

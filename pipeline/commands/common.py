@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lyrics.document import LyricsError
-from pipeline.errors import MissingExtraError, ModelFileError, OutputExistsError, SettingsError, SongError
+from pipeline.errors import MissingExtraError, ModelFileError, OutputExistsError, SettingsError, SongError, TuneError
 from pipeline.version import VERSION
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def reporting(verbose: bool) -> Iterator[None]:
         raise typer.Exit(1) from error
     except OutputExistsError as error:
         raise failure(f"{error.filename} exists already; use --force to overwrite it", 2) from error
-    except (LyricsError, SettingsError, SongError) as error:
+    except (LyricsError, SettingsError, SongError, TuneError) as error:
         raise failure(str(error), 2) from error
     except (MissingExtraError, ModelFileError) as error:
         raise failure(str(error), 1) from error
@@ -113,12 +113,13 @@ def failure(message: str, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
-def read_input(path: Path) -> bytes:
-    """Read a file, or standard input for "-"; a file that cannot be read is bad input."""
+def read_input(path: Path, most: int = -1) -> bytes:
+    """Read a file, or standard input for "-", at most so many bytes; a file that cannot be read is bad input."""
     if str(path) == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(most)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 

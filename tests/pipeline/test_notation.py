@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from align.meter import Meter
@@ -21,6 +21,7 @@ from pipeline.song import Song
 METERS = [Meter.parse(text) for text in ("4/4", "3/4", "2/4", "6/8", "12/8")]
 
 
+@settings(deadline=None)
 @given(meter=st.sampled_from(METERS), data=st.data(), rest=st.booleans())
 def test_pieces_are_note_values_that_fill_the_stretch(meter: Meter, data: st.DataObject, rest: bool) -> None:
     start = SHORTEST * data.draw(st.integers(0, meter.bar_ticks // SHORTEST - 1))
