@@ -14,6 +14,7 @@ rhythm that suits all of them. Where syllables differ, the later line is drawn t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -48,7 +49,7 @@ from align.melisma import divide, note_lengths
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, RhythmScorer, load_scorer
-from lyrics.document import Lyrics, Role
+from lyrics.document import Line, Lyrics, Role
 
 LONGEST_PHRASE = 16  # syllables; longer lines are sung as several phrases with a breath between them
 BARS_WITHOUT_LINES = {Role.INTRO: 4, Role.OUTRO: 4}  # others: 8
@@ -58,6 +59,7 @@ _BAND = 32  # candidate onsets for each syllable
 # often as singers use it (2/4 less often, for it is heard as 4/4).
 _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
+_TRIES = 40  # rhythms that are drawn for a line until one begins late enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,71 @@ def align_lyrics(
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
     return _lay_out(lyrics, meter, pickup, groups, group_of, len(after))
+
+
+def align_line(
+    line: Line, meter: Meter, style: str, seed: int, num_bars: int, pickup: int, early: int
+) -> tuple[RhythmNote, ...] | None:
+    """Place the syllables of one line anew in the stretch of time that it has; None if they do not fit there.
+
+    The line sings from `pickup` ticks before its first bar line to `pickup` ticks before the one after its last bar,
+    and nothing before `early` ticks before its first bar line. The result counts ticks from that bar line.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
+    search = _Search(load_scorer(), meter, STYLES.index(style))
+    phrases = _phrases(line_features(words_of_line(line), search.scorer.tables["prominence"]))
+    allowance = pickup // GRID
+    counts = [len(phrase.classes) for phrase in phrases]
+    options = [
+        bars
+        for bars in product(range(1, num_bars + 1), repeat=len(phrases))
+        if sum(bars) == num_bars
+        and all(_roomy(n, b * search.bar, search.unit) for n, b in zip(counts, bars, strict=True))
+    ]
+    if not options:
+        return None
+    bars = max(options, key=lambda bars: sum(map(search.bars_score, counts, bars)))
+    for attempt in range(_TRIES):
+        rng = np.random.Generator(np.random.PCG64([seed, attempt] if attempt else seed))
+        group = _Group("", [tuple(phrases)], bars=list(bars))
+        search.solve(group, None, allowance, rng)
+        if group.onsets[0][0] * GRID >= -early and _sound(group.onsets, bars, search.bar, allowance):
+            break
+    else:
+        return None
+    notes: list[RhythmNote] = []
+    start = syllable = 0
+    for onsets, pieces, length in zip(group.onsets, group.pieces, bars, strict=True):
+        for onset, lengths in zip(onsets, pieces, strict=True):
+            tick = start + onset * GRID
+            for piece, duration in enumerate(lengths):
+                notes.append(RhythmNote(tick, duration * GRID, syllable, held=piece > 0))
+                tick += duration * GRID
+            syllable += 1
+        start += length * meter.bar_ticks
+    return tuple(notes)
+
+
+def _roomy(syllables: int, window: int, unit: int) -> bool:
+    """Whether syllables fit into so many sixteenths, at worst most of them as sixteenths, with a breath after them."""
+    return syllables + unit // 2 + 1 <= window
+
+
+def _sound(onsets: Sequence[tuple[int, ...]], bars: Sequence[int], bar: int, allowance: int) -> bool:
+    """Whether every phrase keeps to its bars, which it cannot where there are too many syllables."""
+    return all(
+        all(a < b for a, b in pairwise(phrase)) and -allowance <= phrase[0] and phrase[-1] + 2 <= n * bar - allowance
+        for phrase, n in zip(onsets, bars, strict=True)
+    )
+
+
+def keeps_rhythm(one: Line, other: Line) -> bool:
+    """Whether a line can be sung to another one's rhythm: as many syllables, stresses where the other has them."""
+    prominence = load_scorer().tables["prominence"]
+    phrases = [tuple(_phrases(line_features(words_of_line(line), prominence))) for line in (one, other)]
+    sizes = [[len(phrase.classes) for phrase in line] for line in phrases]
+    return sizes[0] == sizes[1] and _compatible(*phrases)
 
 
 def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:

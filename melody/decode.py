@@ -109,6 +109,11 @@ class _Window:
     def classes(self) -> Ints:
         return np.arange(self.low, self.high + 1)
 
+    @property
+    def pitches(self) -> tuple[int, int]:
+        """The lowest and highest MIDI number."""
+        return self.low + self.anchor + LOWEST, self.high + self.anchor + LOWEST
+
 
 def melodize(
     lyrics: Lyrics,

@@ -148,3 +148,17 @@ def find_place(onsets: Sequence[int], meter: Meter, said: int, trust: float = TR
     scores = {place: score_meter(onsets, meter, place) for place in places}
     scores[places[0]] += trust
     return max(scores, key=lambda place: scores[place])
+
+
+def mode_degrees(key: Key, weights: Sequence[float]) -> frozenset[int] | None:
+    """Return the degrees of a tune's mode, None where they are those of its key's own scale.
+
+    `weights` say how long each degree (semitones above the tonic) sounds. Dorian, mixolydian and lydian tunes bend one
+    degree of the scale: the bent one sounds more than the usual one.
+    """
+    own = {(pitch_class - key.tonic) % 12 for pitch_class in key.scale}
+    scale = set(own)
+    for mode, usual, other in (("minor", 8, 9), ("major", 11, 10), ("major", 5, 6)):
+        if key.mode == mode and weights[other] > max(weights[usual], 0.02 * sum(weights)):
+            scale = scale - {usual} | {other}
+    return None if scale == own else frozenset(scale)

@@ -232,6 +232,11 @@ def _words(line: Line, timed: LineRhythm, tune: Sequence[int]) -> tuple[SungWord
     notes: list[list[Note]] = [[] for _ in line.syllables]
     for note, pitch in zip(timed.notes, tune, strict=True):
         notes[note.syllable].append(Note(note.onset, note.duration, pitch))
+    return sung_words(line, notes)
+
+
+def sung_words(line: Line, notes: Sequence[Sequence[Note]]) -> tuple[SungWord, ...]:
+    """Put the notes of every syllable of a line under its words."""
     words = []
     first = 0
     for word in line.words:

@@ -24,7 +24,7 @@ from melody.chord_plan import plan_chords
 from melody.continuation import NewPhrase, Part, is_closed, plan_parts, plan_phrases
 from melody.decode import Directions, Echo, melodize
 from melody.harmony import infer_plain_chords
-from melody.listening import TuneNote
+from melody.listening import TuneNote, mode_degrees
 from melody.theory import Chord, ChordSpan, Key
 from melody.tune_phrases import Phrase, find_phrases
 from pipeline.compose import joined_chords, sung_sections
@@ -394,13 +394,9 @@ def _range(tune: Tune) -> tuple[int, int]:
 
 
 def _mode(tune: Tune) -> frozenset[int]:
-    """Return the degrees of the tune's mode: dorian, mixolydian and lydian tunes bend a degree of their key's scale."""
-    weight = _weights(tune)
-    scale = {(pitch_class - tune.key.tonic) % 12 for pitch_class in tune.key.scale}
-    for mode, usual, other in (("minor", 8, 9), ("major", 11, 10), ("major", 5, 6)):
-        if tune.key.mode == mode and weight[other] > max(weight[usual], 0.02 * sum(weight)):
-            scale = scale - {usual} | {other}
-    return frozenset(scale)
+    """Return the degrees of the tune's mode."""
+    own = frozenset((pitch_class - tune.key.tonic) % 12 for pitch_class in tune.key.scale)
+    return mode_degrees(tune.key, _weights(tune)) or own
 
 
 def _scale(tune: Tune) -> frozenset[int]:
@@ -420,8 +416,8 @@ def _weights(tune: Tune) -> list[int]:
 
 def _modal(chord: Chord, tune: Tune) -> Chord:
     """Bend a chord to the tune's mode: dorian tunes have a major subdominant, mixolydian ones a minor dominant."""
-    tonic, mode = tune.key.tonic, _mode(tune)
-    if mode == {(pitch_class - tonic) % 12 for pitch_class in tune.key.scale}:
+    tonic, mode = tune.key.tonic, mode_degrees(tune.key, _weights(tune))
+    if mode is None:
         return chord
     allowed = mode | ({11} if tune.key.mode == "minor" else set())
     subdominant = [Chord((tonic + 5) % 12, quality) for quality in ("", "m")]

@@ -86,7 +86,7 @@ class SungLine:
     rhyme: str  # rhyme label in its section: "A", "B", ..., "-" for none
     seed: int  # 64-bit; derives from (song seed, id, revision)
     revision: int  # 0, and one more with every re-roll
-    locked: bool  # a locked line is never changed
+    locked: bool  # a locked line is never sung again; only the key and the tempo of the whole song reach it
     start: int  # ticks: the line's own stretch of time, pick-up included
     end: int
     follows: str | None  # id of the earlier line whose rhythm this one keeps or adapts
