@@ -11,6 +11,10 @@ class ModelFileError(RuntimeError):
     """The files of a model are missing, or are not those that this version was tested with."""
 
 
+class ModelChoiceError(ValueError):
+    """A model that is none, or that cannot do what it was asked for."""
+
+
 def need(feature: str, extra: str, *packages: str) -> None:
     """Raise MissingExtraError unless all packages can be imported; `feature` begins the sentence."""
     for package in packages:

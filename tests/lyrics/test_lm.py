@@ -1,0 +1,203 @@
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lyrics import prompt
+from lyrics.document import Role
+from lyrics.errors import ModelChoiceError, ModelFileError
+from lyrics.model_store import DEFAULT_MODEL, find_model
+
+# peft asks transformers for a property under its old name.
+PEFT = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
+BRIEF = prompt.Brief(("train", "night"), mood="sad")
+LINE = " I hear the whistle of the train\n"
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder: Path) -> Any:
+    from lyrics.lm import load_model
+
+    return load_model(str(tiny_folder), precision="float32")
+
+
+def plain_log_probs(model: Any, tokens: list[int]) -> Any:
+    """What the network says when it is run in the ordinary way on a fresh copy."""
+    import torch
+
+    network = type(model.network)(copy.deepcopy(model.network.config)).eval()
+    network.load_state_dict(model.network.state_dict())
+    network.set_attn_implementation("eager")
+    with torch.inference_mode():
+        return torch.log_softmax(network(input_ids=torch.tensor([tokens])).logits[0], -1).numpy()
+
+
+def test_reading_in_pieces_is_reading_at_once(model: Any) -> None:
+    whole = model.start(BRIEF)
+    pieces = model.read(whole, [prompt.tag(Role.VERSE), prompt.cue(8, "train")])
+    pieces = model.read(pieces, LINE)
+    tokens = [*whole.tokens, *model.encode(prompt.tag(Role.VERSE), prompt.cue(8, "train"), LINE)]
+    assert list(pieces.tokens) == tokens
+    assert np.allclose(pieces.log_probs, plain_log_probs(model, tokens)[-1], atol=1e-4)
+
+
+def test_reading_more_leaves_a_prefix_as_it_was(model: Any) -> None:
+    prefix = model.start(BRIEF)
+    before = model.read(prefix, LINE).log_probs
+    model.read(prefix, " another line\n")
+    branches = model.branch(prefix, 3)
+    branches.step([5, 6, 7])
+    assert np.array_equal(model.read(prefix, LINE).log_probs, before)
+
+
+def test_branches_say_what_each_would_say_alone(model: Any) -> None:
+    prefix = model.read(model.start(BRIEF), LINE)
+    branches = model.branch(prefix, 3)
+    branches.step([10, 20, 30])
+    branches.step([11, 21, 31])
+    branches.keep([2, 0])
+    branches.step([32, 12])
+    for row, added in enumerate(([30, 31, 32], [10, 11, 12])):
+        expected = plain_log_probs(model, [*prefix.tokens, *added])[-1]
+        assert np.allclose(branches.log_probs[row], expected, atol=1e-4)
+
+
+def test_scores_are_those_of_the_whole_text(model: Any) -> None:
+    prefix = model.start(BRIEF)
+    texts = [model.encode(LINE), model.encode(" home\n"), []]
+    for tokens, scores in zip(texts, model.score(prefix, texts), strict=True):
+        rows = plain_log_probs(model, [*prefix.tokens, *tokens])[len(prefix.tokens) - 1 :]
+        assert np.allclose(scores, [row[token] for row, token in zip(rows, tokens, strict=False)], atol=1e-4)
+
+
+def test_the_same_seed_samples_the_same_lines_up_to_the_line_break(model: Any) -> None:
+    prefix = model.start(BRIEF)
+    first = model.sample(prefix, 6, seed=3, max_tokens=30)
+    assert first == model.sample(prefix, 6, seed=3, max_tokens=30)
+    assert first != model.sample(prefix, 6, seed=4, max_tokens=30)
+    for tokens in first:
+        assert model.newline not in tokens[:-1]
+        assert len(tokens) == 30 or tokens[-1] in (model.newline, model.tokenizer.eos_token_id)
+
+
+def test_a_model_that_looks_back_a_short_way_is_run_whole_and_says_the_same(tiny: Any) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    from lyrics.lm import LanguageModel
+
+    tokenizer = tiny.make_tokenizer()
+    config = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+    )
+    model = LanguageModel(MistralForCausalLM(config).eval(), tokenizer)
+    assert not model.shares_prefix
+    prefix = model.read(None, LINE)
+    branches = model.branch(prefix, 2)
+    branches.step([10, 20])
+    branches.keep([1])
+    branches.step([21])
+    expected = plain_log_probs(model, [*prefix.tokens, 20, 21])
+    assert np.allclose(branches.log_probs[0], expected[-1], atol=1e-4)
+    scores = model.score(prefix, [[20, 21]])[0]
+    assert np.allclose(scores, [expected[-3][20], expected[-2][21]], atol=1e-4)
+
+
+def test_the_text_of_all_tokens_together_is_the_text(model: Any) -> None:
+    assert "".join(model.vocabulary[token] for token in model.encode(LINE)) == LINE
+    assert model.decode(model.encode(LINE)) == LINE
+
+
+@PEFT
+def test_merging_an_adapter_does_what_peft_does(tiny: Any, tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    from lyrics.lm import merge_adapter
+
+    adapted = get_peft_model(
+        tiny.make_network(300), LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "up_proj"])
+    )
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(tmp_path)
+    expected = PeftModel.from_pretrained(tiny.make_network(300), tmp_path).merge_and_unload()
+    found = tiny.make_network(300)
+    merge_adapter(found, tmp_path)
+    for name, weight in expected.named_parameters():
+        assert torch.allclose(dict(found.named_parameters())[name], weight, atol=1e-5), name
+
+
+@PEFT
+def test_an_adapter_for_another_model_is_refused(tiny: Any, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from lyrics.lm import merge_adapter
+
+    lora = LoraConfig(r=4, target_modules=["q_proj"])
+    get_peft_model(tiny.make_network(300), lora).save_pretrained(tmp_path)
+    with pytest.raises(ModelFileError, match="made for another model"):
+        merge_adapter(tiny.make_network(300, hidden_size=64), tmp_path)
+
+
+def test_a_model_that_is_not_causal_is_named(tmp_path: Path) -> None:
+    from lyrics.lm import load_model
+
+    config = {"architectures": ["BertForMaskedLM"], "model_type": "bert"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelChoiceError, match=r"not a causal language model \(BertForMaskedLM\)"):
+        load_model(str(tmp_path))
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    from lyrics.lm import load_model
+
+    with pytest.raises(ModelChoiceError, match=r"no readable config\.json"):
+        load_model(str(tmp_path))
+
+
+def test_damaged_weights_are_named(tiny_folder: Path, tmp_path: Path) -> None:
+    from lyrics.lm import load_model
+
+    for path in tiny_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[: 500 if path.suffix == ".safetensors" else None])
+    with pytest.raises(ModelFileError, match="pull"):
+        load_model(str(tmp_path))
+
+
+def test_too_little_memory_is_said_before_loading(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lyrics import lm
+
+    monkeypatch.setattr(lm, "available_memory", lambda: 100_000_000)
+    with pytest.raises(ModelFileError, match="choose a smaller --model"):
+        lm.load_model(str(tiny_folder))
+
+
+def test_free_memory_is_known_and_plausible() -> None:
+    from lyrics.lm import available_memory
+
+    free = available_memory()
+    assert free is None or 1_000_000 < free < 1 << 50
+
+
+@pytest.mark.skipif(
+    find_model(DEFAULT_MODEL) is None, reason="the default model is not pulled: run `songwright models pull`"
+)
+def test_the_default_model_reaches_a_given_end_word() -> None:
+    from lyrics.lm import load_model
+
+    model = load_model()
+    song = model.read(
+        model.start(BRIEF), [prompt.tag(Role.VERSE), prompt.cue(8, "train"), LINE, prompt.cue(6, "night")]
+    )
+    lines = [model.decode(tokens) for tokens in model.sample(song, 8, seed=0, temperature=0.7, max_tokens=14)]
+    assert sum(line.rstrip("\n?! ").endswith("night") for line in lines) >= 6, lines
