@@ -6,7 +6,7 @@ signatures that the aligner does not know are brought to one that it does by hal
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,7 @@ STYLE_OF_DATASET = {
     "bbloomf_carols": "carol",
     "slave_songs_1867": "spiritual",
     "openscore_lieder": "art",
+    "english_hymns": "hymn",  # not openly licensed: for comparison only
 }
 _METERS = {
     "4/4": (Meter(4, 4), Fraction(1)),
@@ -103,17 +104,29 @@ def read_corpus(
 
     wanted = {dataset for dataset, style in STYLE_OF_DATASET.items() if style in styles}
     for row in pq.read_table(path).to_pylist():
-        if row["dataset"] in wanted and (language is None or row["language"] == language):
-            song = _song(row)
-            if song is not None:
-                yield song
+        if row["dataset"] in wanted and (language is None or row["language"] == language) and not why_unusable(row):
+            yield read_song(row)
 
 
-def _song(row: dict[str, Any]) -> CorpusSong | None:
-    if row["time_sig"] not in _METERS or row["n_time_changes"] or row["n_key_changes"]:
-        return None
-    if row["n_syllables"] < 8 or row["n_syllables"] / row["n_notes"] < 0.5 or row["key_fifths"] is None:
-        return None
+def why_unusable(row: Mapping[str, Any]) -> str | None:
+    """Return why a row of the table cannot be read as a `CorpusSong`, in a few words; None if it can."""
+    if row["n_time_changes"]:
+        return "metre changes"
+    if row["time_sig"] not in _METERS:
+        return "free or rare metre"
+    if row["n_key_changes"]:
+        return "key changes"
+    if row["key_fifths"] is None or row["key_fifths"] != row["key_fifths"]:
+        return "no key signature"
+    if row["n_syllables"] < 8:
+        return "under eight syllables"
+    if row["n_syllables"] / row["n_notes"] < 0.5:
+        return "under half of the notes have words"
+    return None
+
+
+def read_song(row: Mapping[str, Any]) -> CorpusSong:
+    """Read a row of the table that `why_unusable` has nothing against."""
     meter, scale = _METERS[row["time_sig"]]
 
     def ticks(quarters: float) -> int:
@@ -152,7 +165,7 @@ def _song(row: dict[str, Any]) -> CorpusSong | None:
         song_id=row["song_id"],
         group=row["group"],
         verse=row["verse"],
-        style=STYLE_OF_DATASET[row["dataset"]],
+        style=STYLE_OF_DATASET.get(row["dataset"], row["dataset"]),
         language=row["language"],
         meter=meter,
         key_fifths=int(row["key_fifths"]),

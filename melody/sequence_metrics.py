@@ -125,7 +125,12 @@ def read_paper_lines(path: Path, split: str) -> NoteLines:
 
 
 def estimate_tonics(lines: NoteLines) -> Ints:
-    """Return the pitch class of each line's most likely tonic, (N,).
+    """Return the pitch class of each line's most likely tonic, (N,); see `estimate_tonic_and_mode`."""
+    return np.array([tonic for tonic, _ in estimate_tonic_and_mode(lines)], dtype=np.int64)
+
+
+def estimate_tonic_and_mode(lines: NoteLines) -> list[tuple[int, str]]:
+    """Return each line's most likely tonic (pitch class) and mode ("major" or "minor").
 
     The key whose profile correlates best with the sounding time of the pitch classes: Krumhansl and Schmuckler (1990)
     with the profiles of Temperley (1999). Twenty notes often leave a key and its relative in doubt.
@@ -136,7 +141,8 @@ def estimate_tonics(lines: NoteLines) -> Ints:
     profiles -= profiles.mean(axis=1, keepdims=True)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
     fits = (weights - weights.mean(axis=1, keepdims=True)) @ profiles.T
-    return np.asarray(np.argmax(fits, axis=1) % 12, dtype=np.int64)
+    best = np.argmax(fits, axis=1).tolist()
+    return [(number % 12, "major" if number < 12 else "minor") for number in best]
 
 
 def random_notes(corpus: NoteLines, count: int, seed: int = 0) -> NoteLines:
