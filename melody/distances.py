@@ -93,22 +93,24 @@ def warped_distance(first: Sequence[float], second: Sequence[float]) -> float:
     """
     if not len(first) or not len(second):
         raise ValueError("an empty series has no distance")
-    long, short = (first, second) if len(first) >= len(second) else (second, first)
-    costs = np.abs(np.asarray(long, dtype=np.float64)[:, None] - np.asarray(short, dtype=np.float64)[None]).tolist()
-    # best[j]: (cost, number of steps) of the cheapest path to the current place of `long` and place j of `short`
-    best: list[tuple[float, int]] = []
-    for i, row in enumerate(costs):
-        now: list[tuple[float, int]] = []
-        for j, cost in enumerate(row):
-            before = [(0.0, 0)] if i == j == 0 else []
-            if i:
-                before.append(best[j])
-                if j:
-                    before.append(best[j - 1])
-            if j:
-                before.append(now[j - 1])
-            total, steps = min(before)
-            now.append((total + cost, steps + 1))
-        best = now
-    total, steps = best[-1]
-    return total / steps
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    rows, columns = len(one), len(two)
+    # Along an antidiagonal all places are independent of each other. Entry i + 1 of `cost` belongs to place i of `one`;
+    # `cost[0]` is infinite. Of equally cheap paths the shortest counts.
+    blank = np.full(rows + 1, np.inf)
+    cost, steps, cost_before, steps_before = blank, blank, blank, blank
+    for diagonal in range(rows + columns - 1):
+        low, high = max(0, diagonal - columns + 1), min(rows - 1, diagonal)
+        here = np.arange(low, high + 1)
+        if diagonal == 0:
+            best, count = np.zeros(1), np.zeros(1)
+        else:
+            costs = np.stack((cost[here], cost[here + 1], cost_before[here]))
+            counts = np.stack((steps[here], steps[here + 1], steps_before[here]))
+            best = costs.min(axis=0)
+            count = np.where(costs == best, counts, np.inf).min(axis=0)
+        cost_before, steps_before = cost, steps
+        cost, steps = blank.copy(), blank.copy()
+        cost[here + 1] = best + np.abs(one[here] - two[diagonal - here])
+        steps[here + 1] = count + 1
+    return float(cost[rows] / steps[rows])
