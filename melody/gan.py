@@ -38,7 +38,7 @@ from melody import checkpoint
 from melody.features import METERS
 from melody.joint import NUM_INTERVALS, REACH, JointConfig, JointModel
 from melody.joint_data import Floats, Ints, JointBatch, JointExample, history, make_batch, veiled, window
-from melody.joint_features import BLOCKS, NO_CHORD, NUM_FEATURES, NUM_PLACE, block_columns, places
+from melody.joint_features import NO_CHORD, NUM_FEATURES, NUM_PLACE, block_columns, places
 from melody.joint_network import Choices, JointNetwork, Scores, Tensors, nats
 from melody.sequence_metrics import NoteLines, distinct, divergences, statistics
 from melody.train_joint import (
@@ -93,8 +93,16 @@ def windows(
     return result
 
 
-def sing(model: JointModel, items: Sequence[JointExample], generator: np.random.Generator) -> Sung:
-    """Sing new melodies to the words of `items`, all of one length, beginning where these begin."""
+def sing(
+    model: JointModel,
+    items: Sequence[JointExample],
+    generator: np.random.Generator,
+    temperature: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Sung:
+    """Sing new melodies to the words of `items`, all of one length, beginning where these begin.
+
+    `temperature` is that of rests, durations and pitches; training sings at 1, from what the network believes.
+    """
     config = model.config
     size = len(items[0])
     features = np.stack([item.features for item in items])
@@ -119,12 +127,12 @@ def sing(model: JointModel, items: Sequence[JointExample], generator: np.random.
     for note in range(size):
         ends.append(places(end, meter, open_end))
         scores = session.rests(features[:, note], ends[-1], line[:, note])
-        rest = (scores + noise["rest"][:, note]).argmax(axis=1)
+        rest = (scores / temperature[0] + noise["rest"][:, note]).argmax(axis=1)
         onset = end + rests[rest]
         onsets.append(places(onset, meter, open_end))
         scores = session.durations(rest, onsets[-1], onset % bars)
-        duration = (scores + noise["duration"][:, note]).argmax(axis=1)
-        pitch = (session.pitches(duration, chords) + noise["pitch"][:, note]).argmax(axis=1)
+        duration = (scores / temperature[1] + noise["duration"][:, note]).argmax(axis=1)
+        pitch = (session.pitches(duration, chords) / temperature[2] + noise["pitch"][:, note]).argmax(axis=1)
         session.sing(pitch)
         end = onset + durations[duration]
         for name, value in zip(columns, (rest, duration, pitch, onset % bars), strict=True):
@@ -497,4 +505,21 @@ def judgements(judge: Discriminator, network: JointNetwork, batch: JointBatch) -
     return scores
 
 
-assert sum(BLOCKS.values()) == NUM_FEATURES
+def choose(
+    model: JointModel,
+    judge: Discriminator,
+    network: JointNetwork,
+    items: Sequence[JointExample],
+    generator: np.random.Generator,
+    candidates: int,
+    temperature: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> NoteLines:
+    """Sing `candidates` melodies to the words of every item and keep the one that the discriminator likes best."""
+    sung = [sing(model, items, generator, temperature).batch for _ in range(candidates)]
+    best = np.stack([judgements(judge, network, batch) for batch in sung]).argmax(axis=0)
+    lines = [note_lines(batch, model.config) for batch in sung]
+    rows = np.arange(len(items))
+    pitch, duration, rest = (
+        np.stack([getattr(line, name) for line in lines])[best, rows] for name in ("pitch", "duration", "rest")
+    )
+    return NoteLines(pitch, duration, rest, lines[0].tonic)

@@ -121,10 +121,10 @@ CONFIGS: Mapping[str, TrainJointConfig] = {
     "full": TrainJointConfig(),
     "lines": TrainJointConfig(
         vocabulary="lines",
-        hidden=256,
-        epochs=14,
+        hidden=160,
+        epochs=12,
         batch=64,
-        dropout=0.4,
+        dropout=0.3,
         weight_decay=0.05,
         longest=20,
         lyricless=0,
@@ -132,7 +132,7 @@ CONFIGS: Mapping[str, TrainJointConfig] = {
         chordless=0,
         styleless=0,
         endless=1,
-        gan=GanConfig(window=20),
+        gan=GanConfig(window=20, rounds=20, patience=8),
     ),
     "tiny": TrainJointConfig(
         hidden=32,

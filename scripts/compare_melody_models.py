@@ -1,0 +1,255 @@
+"""Compare ways to train and to use the joint network: the tables of docs/models.md.
+
+    python scripts/compare_melody_models.py lines lmd_paper20.parquet RUN         a trained run beside real lines
+    python scripts/compare_melody_models.py systems lmd_paper20.parquet OUT.json  LSTM, GAN, both, and choosing
+    python scripts/compare_melody_models.py conditions songs_open.parquet OUT.json  without each condition
+    python scripts/compare_melody_models.py table OUT.json                        what a comparison found so far
+
+`systems` and `conditions` train small networks, three seeds each (`--seeds`), one after the other; every result is
+added to OUT.json at once, so that a comparison may be stopped and goes on later. RUN is a folder of
+`songwright train melody --config lines`. Needs the extra `train`.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+
+from melody import checkpoint
+from melody.gan import choose, distance, note_lines, read_judge, sing, train_gan, windows
+from melody.joint_data import JointExample, make_batch
+from melody.joint_network import JointNetwork
+from melody.metrics import CopyIndex
+from melody.sequence_metrics import NoteLines, compare, index_lines, random_notes
+from melody.train_joint import (
+    CONFIGS,
+    Data,
+    GanConfig,
+    TrainJointConfig,
+    evaluate,
+    make_network,
+    parse_config,
+    read_data,
+    read_weights,
+    train_lstm,
+)
+
+CANDIDATES = 4
+TEMPERATURES = (1.0, 0.96, 0.93, 0.9, 0.87)
+# Small enough that all of a comparison takes about a quarter of an hour of one core.
+SYSTEMS = replace(
+    CONFIGS["lines"], hidden=96, head=64, key=16, epochs=8, max_songs=3000,
+    gan=GanConfig(window=20, rounds=8, steps=12, batch=48, samples=512, patience=8),
+)  # fmt: skip
+CONDITIONS = replace(CONFIGS["full"], hidden=64, head=48, key=16, epochs=6, longest=96, dropout=0.2, chordless=0.1)
+WITHOUT: dict[str, tuple[str, ...]] = {
+    "all but meaning": ("meaning",),
+    "without prosody": ("meaning", "prosody"),
+    "without position": ("meaning", "position"),
+    "without harmony": ("meaning", "harmony"),
+    "without section": ("meaning", "section"),
+    "without style": ("meaning", "style"),
+    "without copying": ("meaning", "copying"),
+    "with meaning": (),
+}
+
+
+def real_lines(items: Sequence[JointExample], config: TrainJointConfig) -> NoteLines:
+    """Return what people sang."""
+    return note_lines(make_batch(items, config.model), config.model)
+
+
+def pitch_temperature(network: JointNetwork, training: Sequence[JointExample], config: TrainJointConfig) -> float:
+    """Choose the temperature of pitches whose melodies are most like the training melodies (never the judged ones)."""
+    rng = np.random.default_rng(1)
+    some = [training[int(index)] for index in rng.choice(len(training), min(1000, len(training)), replace=False)]
+    real, model = real_lines(some, config), network.model()
+    return min(
+        TEMPERATURES,
+        key=lambda heat: distance(
+            note_lines(sing(model, some, np.random.default_rng(2), (1.0, 1.0, heat)).batch, config.model), real
+        ),
+    )
+
+
+def measure(lines: NoteLines, real: NoteLines, index: CopyIndex) -> dict[str, float]:
+    """Return the published statistics, the distances, and the single figure that the stopping rule uses."""
+    return {"distance": distance(lines, real), **compare(lines, real, index)}
+
+
+def compare_run(data: Path, run: Path) -> dict[str, dict[str, float]]:
+    """Measure a trained run beside real lines, other real lines and random notes."""
+    config = parse_config((run / "run.json").read_text(encoding="utf-8"))
+    content = read_data(data, config)
+    training, judged = windows(content.training, config, None), windows(content.validation, config, None)
+    real, everyone = real_lines(judged, config), real_lines(training, config)
+    order = np.random.default_rng(0).permutation(len(everyone))
+    index = index_lines(everyone[order[len(real) :]])
+    columns = {
+        "real": measure(real, real, index),
+        "human": measure(everyone[order[: len(real)]], real, index),
+        "random notes": measure(random_notes(everyone, len(real)), real, index),
+    }
+    for name, weights in (("LSTM", "model.safetensors"), ("LSTM + GAN", "gan.safetensors")):
+        if not (run / weights).exists():
+            continue
+        network = make_network(config)
+        read_weights(run, network, weights)
+        network.eval()
+        model = network.model()
+        nats = evaluate(network, content.validation, config)
+        other = [*content.validation[1:], content.validation[0]]
+        swapped = [replace(a, features=b.features) for a, b in zip(content.validation, other, strict=True)]
+        wrong = evaluate(network, swapped, config)
+        heat = pitch_temperature(network, training, config)
+        for label, heats in ((name, (1.0, 1.0, 1.0)), (f"{name}, T {heat}", (1.0, 1.0, heat))):
+            sung = note_lines(sing(model, judged, np.random.default_rng(0), heats).batch, config.model)
+            columns[label] = measure(sung, real, index)
+            columns[label] |= {"nats per note": nats["total"], "nats per note, words of another line": wrong["total"]}
+            columns[label] |= {f"nats: {part}": nats[part] for part in ("rest", "duration", "pitch")}
+        if (run / "discriminator.safetensors").exists():
+            judge = read_judge(run, config)
+            best = choose(model, judge, network, judged, np.random.default_rng(0), CANDIDATES)
+            columns[f"{name}, best of {CANDIDATES}"] = measure(best, real, index)
+    return columns
+
+
+def compare_systems(data: Path, out: Path, seeds: Sequence[int]) -> None:
+    """Train LSTM, GAN and both, small; measure each, and choosing by the discriminator."""
+    content = read_data(data, SYSTEMS)
+    judged = windows(content.validation, SYSTEMS, None)[:1000]
+    real = real_lines(judged, SYSTEMS)
+    index = index_lines(real_lines(windows(content.training, SYSTEMS, None), SYSTEMS))
+    for seed in seeds:
+        config = replace(SYSTEMS, seed=seed)
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder) / "lstm"
+
+            def lstm(config: TrainJointConfig = config, run: Path = run) -> dict[str, float]:
+                network = train_lstm(content, config, run, cpu=True).network
+                return measured(network, config, content, judged, real, index)
+
+            def plain(config: TrainJointConfig = config, folder: str = folder) -> dict[str, float]:
+                alone = replace(config, gan=replace(config.gan, pretrained=False, likelihood=0.0, rounds=16))
+                network = train_gan(content, alone, Path(folder) / "gan", cpu=True).network
+                return measured(network, alone, content, judged, real, index)
+
+            def both(config: TrainJointConfig = config, run: Path = run) -> dict[str, float]:
+                network = train_gan(content, config, run, cpu=True).network
+                return measured(network, config, content, judged, real, index)
+
+            def chosen(config: TrainJointConfig = config, run: Path = run) -> dict[str, float]:
+                network = make_network(config)
+                read_weights(run, network, "gan.safetensors")
+                network.eval()
+                judge = read_judge(run, config)
+                lines = choose(network.model(), judge, network, judged, np.random.default_rng(0), CANDIDATES)
+                return measure(lines, real, index)
+
+            steps: dict[str, Callable[[], dict[str, float]]] = {
+                "LSTM": lstm,
+                "LSTM + GAN": both,
+                f"LSTM + GAN, best of {CANDIDATES}": chosen,
+                "GAN alone": plain,
+            }
+            done = load(out)
+            if all(f"{name} / {seed}" in done for name in steps):
+                continue
+            for name, step in steps.items():
+                save(out, f"{name} / {seed}", step())
+
+
+def measured(
+    network: JointNetwork,
+    config: TrainJointConfig,
+    content: Data,
+    judged: Sequence[JointExample],
+    real: NoteLines,
+    index: CopyIndex,
+) -> dict[str, float]:
+    """Sing to the judged words and measure."""
+    sung = note_lines(sing(network.model(), judged, np.random.default_rng(0)).batch, config.model)
+    return measure(sung, real, index) | {"nats per note": evaluate(network, content.validation, config)["total"]}
+
+
+def compare_conditions(data: Path, out: Path, seeds: Sequence[int]) -> None:
+    """Train small networks that are not told one thing or another; nats per note of what people sang."""
+    content = read_data(data, replace(CONDITIONS, without=()))
+    for seed in seeds:
+        for name, without in WITHOUT.items():
+            if f"{name} / {seed}" in load(out):
+                continue
+            config = replace(CONDITIONS, without=without, seed=seed)
+            with tempfile.TemporaryDirectory() as folder:
+                network = train_lstm(content, config, Path(folder), cpu=True).network
+            save(out, f"{name} / {seed}", evaluate(network, content.validation, config))
+
+
+def load(out: Path) -> dict[str, dict[str, float]]:
+    """Return the results so far, by "name / seed"."""
+    if not out.exists():
+        return {}
+    results: dict[str, dict[str, float]] = json.loads(out.read_text(encoding="utf-8"))
+    return results
+
+
+def save(out: Path, name: str, figures: dict[str, float]) -> None:
+    """Add one result."""
+    checkpoint.write_whole(out, (json.dumps(load(out) | {name: figures}, indent=1) + "\n").encode())
+    print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in list(figures.items())[:4]), flush=True)
+
+
+def print_table(columns: dict[str, dict[str, float]]) -> None:
+    """Print figures as rows, systems as columns."""
+    rows = dict.fromkeys(key for column in columns.values() for key in column)
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for row in rows:
+        cells = [f"{column[row]:.4f}" if row in column else "–" for column in columns.values()]
+        print(f"| {row} | " + " | ".join(cells) + " |")
+
+
+def print_seeds(out: Path) -> None:
+    """Print mean and spread over the seeds that are done, systems as rows."""
+    results = load(out)
+    names = list(dict.fromkeys(key.rpartition(" / ")[0] for key in results))
+    figures = list(dict.fromkeys(figure for values in results.values() for figure in values))
+    print("| | seeds | " + " | ".join(figures) + " |\n|---|---|" + "---|" * len(figures))
+    for name in names:
+        runs = [values for key, values in results.items() if key.rpartition(" / ")[0] == name]
+        cells = []
+        for figure in figures:
+            found = [run[figure] for run in runs if figure in run]
+            spread = f" ± {stdev(found):.4f}" if len(found) > 1 else ""
+            cells.append(f"{mean(found):.4f}{spread}" if found else "–")
+        print(f"| {name} | {len(runs)} | " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    """Read options, run one comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("lines", "systems", "conditions", "table"))
+    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if len(options.paths) != (1 if options.what == "table" else 2):
+        parser.error(f"{options.what} takes {1 if options.what == 'table' else 2} paths")
+    first, last = options.paths[0], options.paths[-1]
+    if options.what == "lines":
+        print_table(compare_run(first, last))
+    elif options.what == "systems":
+        compare_systems(first, last, options.seeds)
+    elif options.what == "conditions":
+        compare_conditions(first, last, options.seeds)
+    else:
+        print_seeds(first)
+
+
+if __name__ == "__main__":
+    main()
