@@ -44,15 +44,14 @@ def main() -> None:
     notes = options.lines * options.syllables
     clock, processor, sung = sing(options.songs, notes)
     print(f"one process: {options.songs} songs of {options.lines} lines, {sung} notes")
-    print(f"  {options.songs / clock:6.1f} songs a second by the clock, {options.songs / processor:6.1f} a second of"
-          f" processor")  # fmt: skip
+    print(f"  {options.songs / clock:6.1f} songs a second by the clock, {options.songs / processor:6.1f} of processor")
     with ProcessPoolExecutor(2) as pool:
         results = list(pool.map(sing, [options.songs] * 2, [notes] * 2))
     clock = max(wall for wall, _, _ in results)
     processor = sum(cpu for _, cpu, _ in results)
     print(f"two processes: {2 * options.songs} songs    (target: 50 songs a second on two cores)")
-    print(f"  {2 * options.songs / clock:6.1f} songs a second by the clock, {4 * options.songs / processor:6.1f} if both"
-          f" cores were free")  # fmt: skip
+    free = 4 * options.songs / processor
+    print(f"  {2 * options.songs / clock:6.1f} songs a second by the clock, {free:6.1f} if both cores were free")
 
 
 if __name__ == "__main__":

@@ -87,6 +87,26 @@ def test_a_low_temperature_takes_the_likeliest() -> None:
     assert first == second
 
 
+def test_rivals_keep_lines_to_the_bar_more_often_than_free_singing() -> None:
+    lines = np.repeat(np.arange(4), 6)
+    text = replace(no_text(24, Meter(4, 4), "folk", minor=False), line=lines)
+    tasks = [Task(text_features(text), lines, Clock(Meter(4, 4)), anchor=60, seed=seed) for seed in range(24)]
+
+    def kept(rivals: int) -> int:
+        songs = generate(model(), tasks, rivals)
+        return sum(notes[6 * line].onset % 1920 == 0 for notes in songs for line in (1, 2, 3))
+
+    assert kept(32) > 3 * kept(1)
+
+
+def test_rivals_prefer_an_end_on_the_tonic_and_depend_on_the_seed_alone() -> None:
+    tasks = [task(10, seed=seed) for seed in range(12)]
+    crowd = generate(model(), tasks, 32)
+    assert [len(notes) for notes in crowd] == [10] * 12
+    assert sum(notes[-1].pitch % 12 == 0 for notes in crowd) >= 7  # a melody in eight by chance
+    assert crowd[3] == generate(model(), [tasks[3]], 32)[0]
+
+
 def test_an_empty_range_is_an_error() -> None:
     with pytest.raises(ValueError, match="range"):
         generate(model(), [replace(task(3), low=120, high=127)])
