@@ -26,7 +26,9 @@ Floats = NDArray[np.float64]
 METERS = (Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(6, 8))
 MODES = ("major", "minor")
 NUM_STEPS = 33  # onset intervals in sixteenths, longer than two whole notes cut; 0: not on the grid of sixteenths
-TRUST = 8.0  # nats by which notes must speak against a file's bar lines before they are moved
+# Nats by which the notes must speak against a file's bar lines before they are moved: fewer where the first note stands
+# on a bar line, for many programs begin their bars with the first note whether it is a pick-up or not.
+TRUST, TRUST_FIRST = 10.0, 4.0
 LAST_WEIGHT = 0.7  # a tune that is given may stop anywhere, so its last note says less than a song's
 _PATH = Path(__file__).parent / "data" / "listening" / "tables.safetensors"
 _SHA256 = "f2264c2cbecf1daccde949020050f81b1b6cb7d1039049893ff91267ee782483"
@@ -135,18 +137,19 @@ def find_meter(onsets: Sequence[int], meters: Sequence[Meter] = METERS) -> tuple
     return meter, place
 
 
-def find_place(onsets: Sequence[int], meter: Meter, said: int, trust: float = TRUST) -> int:
+def find_place(onsets: Sequence[int], meter: Meter, said: int, trust: float | None = None) -> int:
     """Return where in its bar the first onset stands, given where the file's bar lines put it (`said`).
 
-    Another place wins if the onsets are likelier there by more than `trust` nats. Only places that lie whole beats from
-    the file's are tried (quarters in simple metres, eighths in compound ones).
+    Another place wins if the onsets are likelier there by more than `trust` nats (if None: `TRUST`, or `TRUST_FIRST`
+    where the first onset stands on a bar line). Only places that lie whole beats from the file's are tried (quarters in
+    simple metres, eighths in compound ones).
     """
     if meter not in METERS:
         return said
     beat = TICKS_PER_BEAT * 4 // meter.denominator
     places = [(said + shift) % meter.bar_ticks for shift in range(0, meter.bar_ticks, beat)]
     scores = {place: score_meter(onsets, meter, place) for place in places}
-    scores[places[0]] += trust
+    scores[places[0]] += (TRUST if said else TRUST_FIRST) if trust is None else trust
     return max(scores, key=lambda place: scores[place])
 
 
