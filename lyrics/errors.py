@@ -15,6 +15,10 @@ class ModelChoiceError(ValueError):
     """A model that is none, or that cannot do what it was asked for."""
 
 
+class TrainingError(ModelChoiceError):
+    """Training that cannot start or go on as asked."""
+
+
 def need(feature: str, extra: str, *packages: str) -> None:
     """Raise MissingExtraError unless all packages can be imported; `feature` begins the sentence."""
     for package in packages:

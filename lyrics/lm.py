@@ -128,8 +128,7 @@ def load_model(
     with quiet():
         import torch
 
-        network = _load_network(folder, name)
-        tokenizer = _load_tokenizer(folder, name)
+        network, tokenizer = load_bare(folder, name)
         chosen = (read_adapter() if uses_adapter(name) else None) if adapter is True else (adapter or None)
         if chosen is not None:
             merge_adapter(network, chosen)
@@ -155,6 +154,11 @@ def quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if shown:
             transformers_logging.enable_progress_bar()
+
+
+def load_bare(folder: Path, name: str) -> tuple[Any, Any]:
+    """Load a network in float32 and its tokenizer, without an adapter; raises like `load_model`."""
+    return _load_network(folder, name), _load_tokenizer(folder, name)
 
 
 def _load_network(folder: Path, name: str) -> Any:

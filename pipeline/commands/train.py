@@ -55,6 +55,47 @@ def melody(
                 typer.echo(str(path))
 
 
+@train.command("lyrics")
+def train_lyrics(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with the tables of verse.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run; a run that was stopped goes on.")],
+    config: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Changes the default values.")] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="The base: a name, a hub id or a folder.")] = "",
+    max_minutes: Annotated[float | None, typer.Option(metavar="M", help="End after this time, instead of 60.")] = None,
+    poems: Annotated[
+        int | None, typer.Option(metavar="N", help="Learn from the N poems in the plainest words.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train the adapter of the language model that writes lyrics, and print its folder."""
+    with reporting(verbose):
+        from dataclasses import replace
+
+        from lyrics.errors import need
+
+        need("training", "train", "torch", "transformers", "peft", "accelerate", "pyarrow", "matplotlib")
+        from lyrics.model_store import DEFAULT_MODEL
+        from lyrics.train_lm import AdapterConfig
+        from lyrics.train_lyrics import NUM_POEMS
+        from lyrics.train_lyrics import train_lyrics as run
+
+        settings = AdapterConfig() if config is None else AdapterConfig.read(config)
+        if max_minutes is not None:
+            settings = replace(settings, max_minutes=max_minutes)
+        if seed is not None:
+            settings = replace(settings, seed=seed)
+        run(
+            data,
+            out,
+            settings,
+            model=model or DEFAULT_MODEL,
+            num_poems=NUM_POEMS if poems is None else poems,
+            say=lambda text: typer.echo(text, err=True),
+        )
+        typer.echo(str(out))
+
+
 @contextmanager
 def _training_failures() -> Iterator[None]:
     """Turn what training cannot work with into bad input; these classes load torch's world only where it is used."""
