@@ -14,6 +14,7 @@ rhythm that suits all of them. Where syllables differ, the later line is drawn t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise, product
 
 import numpy as np
@@ -390,6 +391,21 @@ def _group(
     return groups, group_of
 
 
+@cache
+def _held_over(meter: Meter) -> Floats:
+    """For every place and interval, by how much the strongest place inside the interval is stronger than its start."""
+    bar = meter.bar_ticks // GRID
+    strengths = [meter.strength(place * GRID) for place in range(bar)]
+    inside = [
+        [
+            max([0, *(strengths[(place + t) % bar] - strengths[place] for t in range(1, interval))])
+            for interval in INTERVALS
+        ]
+        for place in range(bar)
+    ]
+    return np.array(inside, dtype=np.float32)
+
+
 class _Search:
     """The search for one metre and style."""
 
@@ -402,15 +418,7 @@ class _Search:
         self.bar = meter.bar_ticks // GRID
         self.scored_bar = scored_bar(meter)
         self.strengths: Ints = np.array([meter.strength(place * GRID) for place in range(self.bar)])
-        # For every place and interval, by how much the strongest place inside the interval is stronger than its start.
-        inside = [
-            [
-                max([0, *(self.strengths[(place + t) % self.bar] - self.strengths[place] for t in range(1, interval))])
-                for interval in INTERVALS
-            ]
-            for place in range(self.bar)
-        ]
-        self.held_over: Floats = np.array(inside, dtype=np.float32)
+        self.held_over = _held_over(meter)
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
         self.spaciousness: dict[int, float] = {}  # by bars per line: what this song likes beside what is usual

@@ -52,10 +52,10 @@ def read_lyrics(path: Path | None, pronouncer: Pronouncer | None = None) -> Lyri
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise LyricsError(f"cannot read {name}: {reason}") from error
-    return parse_lyrics(_decode(data, name), pronouncer)
+    return parse_lyrics(decode_text(data, name), pronouncer)
 
 
-def _decode(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str) -> str:
     """Decode UTF-8, or UTF-16 and UTF-32 with a byte order mark."""
     if len(data) > MAX_BYTES:
         raise LyricsError(f"{name} is larger than {MAX_BYTES:,} bytes; lyrics this long must be split")

@@ -1,5 +1,6 @@
-# Sourced by scripts/songwright and scripts/test: `set_up EXTRAS` makes .venv hold this checkout with those extras.
-# Quiet and instant when nothing is to do: a stamp in .venv names the exact inputs of the last good install.
+# Sourced by scripts/songwright and scripts/test: `set_up EXTRA` makes .venv hold this checkout with that extra ("" for
+# none) beside those that it has. Quiet and instant when nothing is to do: a stamp in .venv names the exact inputs of
+# the last good install, and holds a line for every extra.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv="$root/.venv"
@@ -17,16 +18,11 @@ find_python() {
 }
 
 set_up() {
-    local extras=$1 python stamp log
+    local extra=$1 extras python stamp log
     # Only what decides the install: a checkout that moved needs a new one, since an editable install holds its path.
-    stamp=$({ echo "$root $extras"; cat "$root/pyproject.toml" "$root/constraints.txt"; } | cksum | tr ' ' -)
-    # The development install contains the light one.
-    if [ "$extras" = "" ] && [ -e "$venv/.dev-is-installed" ]; then
-        local dev_stamp
-        dev_stamp=$({ echo "$root dev"; cat "$root/pyproject.toml" "$root/constraints.txt"; } | cksum | tr ' ' -)
-        [ -e "$venv/.stamp-$dev_stamp" ] && return
-    fi
-    [ -e "$venv/.stamp-$stamp" ] && return
+    stamp="$venv/.stamp-$({ echo "$root"; cat "$root/pyproject.toml" "$root/constraints.txt"; } | cksum | tr ' ' -)"
+    # Every install contains the light one, and the development install all others.
+    if [ -e "$stamp" ] && { [ "$extra" = "" ] || grep -qxe "$extra" -e dev "$stamp"; }; then return; fi
     python=$(find_python) || return 1
     log="$venv/install.log"
     echo "songwright: setting up in $venv (once; a minute or two) ..." >&2
@@ -34,6 +30,7 @@ set_up() {
         echo "songwright: could not make a virtual environment in $venv; is the folder writable, and is Python's venv module installed (Debian: apt install python3-venv)?" >&2
         return 1
     fi
+    extras=$({ cat "$stamp" 2>/dev/null || true; echo "$extra"; } | grep . | sort -u | paste -sd, - || true)
     if ! "$venv/bin/python" -m pip install --disable-pip-version-check --constraint "$root/constraints.txt" \
         --editable "$root${extras:+[$extras]}" >"$log" 2>&1; then
         tail -n 5 "$log" >&2
@@ -41,6 +38,5 @@ set_up() {
         return 1
     fi
     rm -f "$venv"/.stamp-* "$venv/.dev-is-installed"
-    touch "$venv/.stamp-$stamp"
-    if [ "$extras" = dev ]; then touch "$venv/.dev-is-installed"; fi
+    echo "$extras" | tr ',' '\n' >"$stamp"
 }
