@@ -1,0 +1,159 @@
+"""Kill batches at random moments, finish them, and compare the outcome byte for byte with an undisturbed run.
+
+    python scripts/torture_batch.py [--trials 50] [--rows 60] [--ray 5] [--seed 1]
+
+Each trial starts the command, sends SIGKILL to its whole process group at a moment drawn at random between its start
+and the time that an undisturbed run took, and repeats that up to three times; then it lets the command finish. The Ray
+trials kill one of two workers instead, while the run goes on.
+
+Prints a table, and exits with 1 if any trial differs.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+from benchmark import WORDS
+
+COMMAND = [sys.executable, "-c", "from pipeline.cli import app; app()", "batch"]
+NOT_EXACT = re.compile(r"log\.txt|timing/.*")  # what tells of time
+
+
+def write_rows(path: Path, rows: int) -> None:
+    """Write short lyrics, each row other ones; one in twenty is empty and fails."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            a, b, c = (WORDS[number * step % len(WORDS)] for step in (1, 5, 11))
+            text = "" if number % 20 == 7 else f"The {a} and the {b} are gone\nI carry {c} number {number} home"
+            file.write(json.dumps({"id": f"song-{number}", "lyrics": text}) + "\n")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of all exact files by name; what was left unfinished counts."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+        if not NOT_EXACT.fullmatch(name)
+    }
+
+
+def start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start a batch in a process group of its own."""
+    return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, start_new_session=True)
+
+
+def finish(arguments: list[str]) -> float:
+    """Run a batch to its end; return the seconds it took."""
+    began = time.monotonic()
+    process = start(arguments)
+    _, errors = process.communicate()
+    if process.returncode != 3:  # some rows fail on purpose
+        sys.exit(f"the batch ended with {process.returncode}: {errors.decode()}")
+    return time.monotonic() - began
+
+
+def killed_and_resumed(arguments: list[str], out: Path, longest: float, rng: random.Random) -> tuple[int, int]:
+    """Kill a run up to three times, then let it finish; return how often, and how many shards the last kill left."""
+    kills = left = 0
+    for _ in range(rng.randint(1, 3)):
+        process = start(arguments)
+        try:
+            process.wait(rng.uniform(0, longest))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        left = len(list((out / "shards").glob("*.json")))
+    finish(arguments)
+    return kills, left
+
+
+def ray_worker_killed(arguments: list[str], out: Path, shards: int, rng: random.Random) -> int:
+    """Kill one of the workers of a run on Ray when some shards are done, and let the run go on; return the kills."""
+    process = start(arguments)
+    wanted = rng.randint(0, shards - 2)
+    kills = 0
+    while process.poll() is None:
+        time.sleep(0.05)
+        if kills == 0 and len(list((out / "shards").glob("*.json"))) >= wanted:
+            actors = [
+                child
+                for child in psutil.Process(process.pid).children(recursive=True)
+                if "ray::MapWorker" in " ".join(_command(child))
+            ]
+            if len(actors) >= 2:
+                rng.choice(actors).kill()
+                kills = 1
+    _, errors = process.communicate()
+    if process.returncode != 3:
+        sys.exit(f"the batch ended with {process.returncode}: {errors.decode()}")
+    return kills
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return [process.name(), *process.cmdline()]
+    except psutil.Error:
+        return []
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--ray", type=int, default=5, help="trials with two Ray workers, one of them killed")
+    parser.add_argument("--rows", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    differ = 0
+    size = 5
+    shards = -(-options.rows // size)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_rows(folder / "in.jsonl", options.rows)
+        common = [str(folder / "in.jsonl"), "--shard-size", str(size), "--format", "mid", "--quiet"]
+        seconds = finish([*common, "-o", str(folder / "whole"), "-w", "1"])
+        whole = contents(folder / "whole")
+        print(f"{options.rows} rows in {shards} shards, {len(whole)} exact files; undisturbed {seconds:.1f} s")
+        print("\nworkers  trials  kills  killed before/within/after the shards  equal byte for byte")
+        for workers in (1, 2):
+            equal = kills = 0
+            when: Counter[str] = Counter()
+            trials = options.trials // 2
+            for trial in range(trials):
+                out = folder / f"out-{workers}-{trial}"
+                arguments = [*common, "-o", str(out), "-w", str(workers)]
+                killed, left = killed_and_resumed(arguments, out, seconds, rng)
+                kills += killed
+                when["before" if left == 0 else "after" if left == shards else "within"] += 1
+                equal += contents(out) == whole
+            differ += trials - equal
+            moments = "/".join(str(when[name]) for name in ("before", "within", "after"))
+            print(f"{workers:7d}  {trials:6d}  {kills:5d}  {moments:>37s}  {equal} of {trials}", flush=True)
+        equal = kills = 0
+        for trial in range(options.ray):
+            out = folder / f"ray-{trial}"
+            arguments = [*common, "-o", str(out), "-w", "2", "--engine", "ray"]
+            kills += ray_worker_killed(arguments, out, shards, rng)
+            equal += contents(out) == whole
+        differ += options.ray - equal
+        if options.ray:
+            print(f"  2 Ray  {options.ray:6d}  {kills:5d}  {'-':>37s}  {equal} of {options.ray}")
+    sys.exit(differ > 0)
+
+
+if __name__ == "__main__":
+    main()
