@@ -1,10 +1,12 @@
 """Kill batches at random moments, finish them, and compare the outcome byte for byte with an undisturbed run.
 
-    python scripts/torture_batch.py [--trials 50] [--rows 60] [--ray 5] [--seed 1]
+    python scripts/torture_batch.py [--trials 50] [--cold 20] [--ray 5] [--rows 60] [--seed 1]
 
 Each trial starts the command, sends SIGKILL to its whole process group at a moment drawn at random between its start
-and the time that an undisturbed run took, and repeats that up to three times; then it lets the command finish. The Ray
-trials kill one of two workers instead, while the run goes on.
+and the time that an undisturbed run took, and repeats that up to three times; then it lets the command finish. Runs
+with one worker are forked from this process, which has the models loaded, so that the kills fall into the work and not
+into the imports; runs with two workers are commands of their own. The Ray trials kill one of two workers instead, while
+the run goes on.
 
 Prints a table, and exits with 1 if any trial differs.
 """
@@ -21,10 +23,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, cast
 
+import matplotlib.figure  # noqa: F401 - loaded here, so that forked runs begin at once
 import psutil
 from benchmark import WORDS
+
+from lyrics.pronounce import Pronouncer
+from pipeline.batch.job import Job
+from pipeline.batch.rows import rehearse
+from pipeline.cli import app
 
 COMMAND = [sys.executable, "-c", "from pipeline.cli import app; app()", "batch"]
 NOT_EXACT = re.compile(r"log\.txt|timing/.*")  # what tells of time
@@ -49,56 +59,85 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start a batch in a process group of its own."""
-    return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, start_new_session=True)
+class Run:
+    """A batch in a process group of its own."""
+
+    def __init__(self, arguments: list[str], *, fork: bool = False) -> None:
+        """Start it."""
+        self._command: subprocess.Popen[bytes] | None = None
+        self._forked: Any = None
+        if fork:
+            self._forked = get_context("fork").Process(target=_run_forked, args=(arguments,))
+            self._forked.start()
+            self.pid = int(self._forked.pid)
+        else:
+            self._command = subprocess.Popen([*COMMAND, *arguments], start_new_session=True)
+            self.pid = self._command.pid
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Wait for its end; return the exit code, None if it has not ended by then."""
+        if self._command is None:
+            self._forked.join(seconds)
+            return cast(int | None, self._forked.exitcode)
+        try:
+            return self._command.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """Kill it and its workers."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
 
 
-def finish(arguments: list[str]) -> float:
+def _run_forked(arguments: list[str]) -> None:
+    os.setsid()
+    app(["batch", *arguments])
+
+
+def finish(arguments: list[str], *, fork: bool) -> float:
     """Run a batch to its end; return the seconds it took."""
     began = time.monotonic()
-    process = start(arguments)
-    _, errors = process.communicate()
-    if process.returncode != 3:  # some rows fail on purpose
-        sys.exit(f"the batch ended with {process.returncode}: {errors.decode()}")
+    code = Run(arguments, fork=fork).wait()
+    if code != 3:  # some rows fail on purpose
+        sys.exit(f"the batch ended with {code}")
     return time.monotonic() - began
 
 
-def killed_and_resumed(arguments: list[str], out: Path, longest: float, rng: random.Random) -> tuple[int, int]:
+def killed_and_resumed(
+    arguments: list[str], out: Path, longest: float, rng: random.Random, *, fork: bool
+) -> tuple[int, int]:
     """Kill a run up to three times, then let it finish; return how often, and how many shards the last kill left."""
     kills = left = 0
     for _ in range(rng.randint(1, 3)):
-        process = start(arguments)
-        try:
-            process.wait(rng.uniform(0, longest))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        run = Run(arguments, fork=fork)
+        time.sleep(0.02)  # until it has its process group
+        if run.wait(rng.uniform(0, longest)) is None:
+            run.kill()
             kills += 1
-        process.communicate()
-        left = len(list((out / "shards").glob("*.json")))
-    finish(arguments)
+            left = len(list((out / "shards").glob("*.json")))
+    finish(arguments, fork=fork)
     return kills, left
 
 
 def ray_worker_killed(arguments: list[str], out: Path, shards: int, rng: random.Random) -> int:
     """Kill one of the workers of a run on Ray when some shards are done, and let the run go on; return the kills."""
-    process = start(arguments)
+    run = Run(arguments)
     wanted = rng.randint(0, shards - 2)
     kills = 0
-    while process.poll() is None:
+    while run.wait(0) is None:
         time.sleep(0.05)
         if kills == 0 and len(list((out / "shards").glob("*.json"))) >= wanted:
             actors = [
                 child
-                for child in psutil.Process(process.pid).children(recursive=True)
+                for child in psutil.Process(run.pid).children(recursive=True)
                 if "ray::MapWorker" in " ".join(_command(child))
             ]
             if len(actors) >= 2:
                 rng.choice(actors).kill()
                 kills = 1
-    _, errors = process.communicate()
-    if process.returncode != 3:
-        sys.exit(f"the batch ended with {process.returncode}: {errors.decode()}")
+    if (code := run.wait()) != 3:
+        sys.exit(f"the batch ended with {code}")
     return kills
 
 
@@ -113,6 +152,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--cold", type=int, default=20, help="of these, trials with two workers")
     parser.add_argument("--ray", type=int, default=5, help="trials with two Ray workers, one of them killed")
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
@@ -125,18 +165,25 @@ def main() -> None:
         folder = Path(place)
         write_rows(folder / "in.jsonl", options.rows)
         common = [str(folder / "in.jsonl"), "--shard-size", str(size), "--format", "mid", "--quiet"]
-        seconds = finish([*common, "-o", str(folder / "whole"), "-w", "1"])
+        rehearse(Job(), Pronouncer())
+        finish([*common, "-o", str(folder / "warm"), "-w", "1"], fork=True)
+        seconds = {
+            1: finish([*common, "-o", str(folder / "whole"), "-w", "1"], fork=True),
+            2: finish([*common, "-o", str(folder / "two"), "-w", "2"], fork=False),
+        }
         whole = contents(folder / "whole")
-        print(f"{options.rows} rows in {shards} shards, {len(whole)} exact files; undisturbed {seconds:.1f} s")
+        print(
+            f"{options.rows} rows in {shards} shards, {len(whole)} exact files; undisturbed {seconds[1]:.1f} s, "
+            f"{seconds[2]:.1f} s from a cold start with two workers"
+        )
         print("\nworkers  trials  kills  killed before/within/after the shards  equal byte for byte")
-        for workers in (1, 2):
+        for workers, trials in ((1, options.trials - options.cold), (2, options.cold)):
             equal = kills = 0
             when: Counter[str] = Counter()
-            trials = options.trials // 2
             for trial in range(trials):
                 out = folder / f"out-{workers}-{trial}"
                 arguments = [*common, "-o", str(out), "-w", str(workers)]
-                killed, left = killed_and_resumed(arguments, out, seconds, rng)
+                killed, left = killed_and_resumed(arguments, out, seconds[workers], rng, fork=workers == 1)
                 kills += killed
                 when["before" if left == 0 else "after" if left == shards else "within"] += 1
                 equal += contents(out) == whole

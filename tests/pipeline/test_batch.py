@@ -143,22 +143,29 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_a_killed_run_is_finished_by_the_same_command(plain: Path, tmp_path: Path, kill: int) -> None:
-    arguments = [str(plain / "in.jsonl"), "-o", str(tmp_path / "out"), "--shard-size", "4", "-f", "mid", "-w", "1"]
-    process = subprocess.Popen([*SCRIPT, *arguments], env=ENVIRONMENT, stderr=subprocess.PIPE)
-    while not list(tmp_path.glob("out/shards/*.json")):  # until the first of three shards is done
+    lines = (plain / "in.jsonl").read_bytes().splitlines(keepends=True)
+    options = ["--shard-size", "4", "-f", "mid", "-w", "1"]
+    arguments = ["-", "-o", str(tmp_path / "out"), *options]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([*SCRIPT, *arguments], env=ENVIRONMENT, stdin=pipe, stderr=pipe)
+    assert process.stdin is not None
+    process.stdin.write(b"".join(lines[:7]))  # it makes the first of three shards, and waits for the second
+    process.stdin.flush()
+    while not list(tmp_path.glob("out/shards/*.json")):
         assert process.poll() is None
-        time.sleep(0.005)
+        time.sleep(0.01)
     process.send_signal(kill)
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == (130 if kill == signal.SIGINT else -kill)
     assert stderr == b""
     assert not (tmp_path / "out" / "summary.json").exists()
-    result = run(*arguments)
+    result = run(*arguments, stdin=b"".join(lines))
     assert result.exit_code == 0, result.stderr
-    assert "rows were done before" in result.stderr
-    assert contents(tmp_path / "out") == contents(plain / "out")
+    assert "4 rows were done before" in result.stderr
+    assert run("-", "-o", tmp_path / "whole", *options, stdin=b"".join(lines)).exit_code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_a_dead_process_loses_nothing(plain: Path, tmp_path: Path) -> None:
