@@ -71,7 +71,7 @@ class Run:
             self._forked.start()
             self.pid = int(self._forked.pid)
         else:
-            self._command = subprocess.Popen([*COMMAND, *arguments], start_new_session=True)
+            self._command = subprocess.Popen([*COMMAND, *arguments], start_new_session=True, stdout=subprocess.DEVNULL)
             self.pid = self._command.pid
 
     def wait(self, seconds: float | None = None) -> int | None:
@@ -92,6 +92,7 @@ class Run:
 
 def _run_forked(arguments: list[str]) -> None:
     os.setsid()
+    sys.stdout = open(os.devnull, "w")
     app(["batch", *arguments])
 
 

@@ -138,7 +138,9 @@ def test_a_thousand_rows(tmp_path: Path) -> None:
 
 # --- stopping and going on -------------------------------------------------------------------------------------------
 
-SCRIPT = [sys.executable, "-c", "from pipeline.cli import app; app()", "batch"]
+# The handler is set because a process started in the background inherits that interrupts are ignored.
+PROGRAM = "import signal; from pipeline.cli import app; signal.signal(signal.SIGINT, signal.default_int_handler); app()"
+SCRIPT = [sys.executable, "-c", PROGRAM, "batch"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
