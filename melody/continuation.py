@@ -10,7 +10,7 @@ kept or moved along the scale. The rest is sung by the network, which has read t
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -121,7 +121,6 @@ def plan_phrases(
     parts = plan_parts(len(lengths), is_closed(notes, key), rng)
     planned: list[NewPhrase] = []
     for index, (part, bars) in enumerate(zip(parts, lengths, strict=True)):
-        last = index == len(parts) - 1
         twin = planned[-1] if planned and planned[-1].bars == bars else None
         model = cells.choose(part, bars)
         before, start, end, moved = False, 0.0, 1.0, False
@@ -143,11 +142,16 @@ def plan_phrases(
                 start, end = ((0.0, 0.5), (0.45, 1.0))[int(rng.integers(2))]
         if part in (Part.CLOSE, Part.HALF):
             rhythm = cells.closed(rhythm, bars)
-        rhythm = cells.fitted(rhythm, bars, room if index == 0 else None, last)
         # In a pair the first phrase asks and the second one answers.
-        asks = not last and part is not Part.HALF and (len(parts) - index) % 2 == 0
+        asks = index < len(parts) - 1 and part is not Part.HALF and (len(parts) - index) % 2 == 0
         planned.append(NewPhrase(part, bars, rhythm, model, before, start, end, moved, asks or part is Part.HALF))
-    return planned
+    fitted: list[NewPhrase] = []
+    for index, phrase in enumerate(planned):
+        early = min(cells.upbeat, room) if index == 0 else cells.upbeat
+        following = planned[index + 1].rhythm if index + 1 < len(planned) else ()
+        after = min(cells.upbeat, max(0, -following[0][0])) if following else 0
+        fitted.append(replace(phrase, rhythm=cells.fitted(phrase.rhythm, phrase.bars, early, after)))
+    return fitted
 
 
 class _Cells:
@@ -231,11 +235,10 @@ class _Cells:
         kept = [item for item in rhythm if item[0] < stop]
         return (*kept, (stop, bars * self.bar - stop))
 
-    def fitted(self, rhythm: Cell, bars: int, room: int | None, last: bool) -> Cell:
-        """Cut overlaps, leave room for the next pick-up, and drop a pick-up for which there is none."""
-        end = bars * self.bar - (0 if last else self.upbeat)
-        lowest = -self.upbeat if room is None else -min(self.upbeat, room)
-        inside = [item for item in rhythm if lowest <= item[0] < end]
+    def fitted(self, rhythm: Cell, bars: int, early: int, after: int) -> Cell:
+        """Cut overlaps, drop what begins over `early` ticks before the bar line, leave `after` for what follows."""
+        end = bars * self.bar - after
+        inside = [item for item in rhythm if -early <= item[0] < end]
         if not inside or (len(inside) < 2 and bars > 1):
             pulse = self.meter.pulse_ticks
             inside = [(tick, pulse) for tick in range(0, end - pulse + 1, pulse)] or [(0, end)]

@@ -18,7 +18,7 @@ from align.meter import TICKS_PER_BEAT
 from melody.theory import Key
 from pipeline.errors import TuneError
 
-MAX_BYTES = 1_000_000  # a long song with a full band has a tenth of that
+MAX_BYTES = 500_000  # a long song with a full band has a fifth of that
 MAX_NOTES = 5_000  # in the melody
 _DRUMS = 9
 _CHORDS = 0.05  # share of notes that may sound together with others in a melody (slips of the finger)

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from pipeline.errors import MissingExtraError, TuneError
 from pipeline.midi_reader import MAX_BYTES, PlayedTune, Signature, read_midi
 
-_LARGEST = 3 * MAX_BYTES  # XML is wordy
+_LARGEST = 6 * MAX_BYTES  # XML is wordy
 _SECONDS = 60.0
 _ROOTS = ("score-partwise", "score-timewise", "mei")
 

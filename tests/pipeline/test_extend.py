@@ -57,7 +57,7 @@ def test_every_example_goes_on(path: Path) -> None:
     assert Song.from_json(song.to_json()) == song
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     steps=st.lists(st.tuples(st.sampled_from([0.5, 1, 1, 1, 2]), st.integers(-4, 9)), min_size=4, max_size=40),
     meter=st.sampled_from([(4, 4), (3, 4), (2, 4), (6, 8), (12, 8)]),

@@ -194,7 +194,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "chords": (_chords(), r"Pad plays several notes at once \(\d+ % of them\)"),
     "three notes": (simple(TWINKLE[:3]), "has only 3 notes"),
     "one note again and again on one tick": (midi(track(events([(0, 60)] * 50))), "has no notes"),
-    "gigantic": (b"MThd" + bytes(MAX_BYTES), "larger than 1,000,000 bytes"),
+    "gigantic": (b"MThd" + bytes(MAX_BYTES), "larger than 500,000 bytes"),
     "a note after a year": (simple([*TWINKLE, (100_000, 0), (1, 60)]), "bars long; give a tune of at most"),
     "5/4": (simple(TWINKLE, (5, 4)), "is in 5/4, .*--meter"),
     "0 ticks": (simple()[:12] + b"\0\0" + simple()[14:], "0 ticks"),
