@@ -19,6 +19,10 @@ class TrainingError(ModelChoiceError):
     """Training that cannot start or go on as asked."""
 
 
+class RequestError(ValueError):
+    """A request for lyrics that cannot be fulfilled; the message says what contradicts what, and the way out."""
+
+
 def need(feature: str, extra: str, *packages: str) -> None:
     """Raise MissingExtraError unless all packages can be imported; `feature` begins the sentence."""
     for package in packages:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lyrics.document import LyricsError
-from lyrics.errors import ModelChoiceError
+from lyrics.errors import ModelChoiceError, RequestError
 from pipeline.errors import MissingExtraError, ModelFileError, OutputExistsError, SettingsError, SongError, TuneError
 from pipeline.version import VERSION
 
@@ -99,7 +99,7 @@ def reporting(verbose: bool) -> Iterator[None]:
         raise typer.Exit(1) from error
     except OutputExistsError as error:
         raise failure(f"{error.filename} exists already; use --force to overwrite it", 2) from error
-    except (LyricsError, ModelChoiceError, SettingsError, SongError, TuneError) as error:
+    except (LyricsError, ModelChoiceError, RequestError, SettingsError, SongError, TuneError) as error:
         raise failure(str(error), 2) from error
     except (MissingExtraError, ModelFileError) as error:
         raise failure(str(error), 1) from error

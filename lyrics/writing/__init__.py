@@ -1,0 +1,1 @@
+"""Writing lyrics: what is asked for, and words that keep it."""

@@ -1,0 +1,123 @@
+"""The lines to write, and which of them carry the title, the words asked for and the name, settled before any model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from lyrics.document import Role
+from lyrics.errors import RequestError
+from lyrics.pronounce import Pronouncer
+from lyrics.rhyme import RhymeKind, rhyme_kind
+from lyrics.writing.request import UNRHYMED, Request, SectionPlan, resolve
+from lyrics.writing.search import fits_metre
+from lyrics.writing.words import SungWord, lexicon, sung_phrase
+
+
+def check(request: Request) -> None:
+    """Refuse early, before any model is loaded, what can be seen to be impossible. Raises RequestError."""
+    lay_out(request, resolve(request, Pronouncer()))
+
+
+@dataclass(slots=True)
+class Slot:
+    """A line to write."""
+
+    section: int
+    index: int
+    role: Role
+    num_syllables: int
+    letter: str
+    follower: bool = False  # a later line must rhyme with it
+    end: SungWord | None = None  # a word or phrase that it must end on
+    opening: SungWord | None = None  # one that it must begin with
+
+
+def _slots(plans: Sequence[SectionPlan]) -> list[Slot]:
+    return [
+        Slot(section, index, plan.role, size, letter, letter != UNRHYMED and letter in plan.scheme[index + 1 :])
+        for section, plan in enumerate(plans)
+        if plan.repeats < 0
+        for index, (size, letter) in enumerate(zip(plan.syllables, plan.scheme, strict=True))
+    ]
+
+
+def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
+    """Lay out the lines and give the title, the words to use and the name to their lines. Raises RequestError."""
+    pronouncer = Pronouncer()
+    slots = _slots(plans)
+    avoided = {word.lower() for word in request.avoid}
+    partners = [word for word in lexicon(request.explicit) if may_end(word) and word.text.lower() not in avoided]
+
+    def rhymed(phrase: SungWord) -> bool:
+        found = (rhyme_kind(phrase.line, word.line) is RhymeKind.PERFECT for word in partners)
+        return sum(islice(filter(None, found), _LEAST_RHYMES)) == _LEAST_RHYMES
+
+    def place(option: str, text: str, choices: Iterable[Slot]) -> None:
+        phrase = sung_phrase(text, pronouncer)
+        size = phrase.num_syllables
+        open_slots = [slot for slot in choices if slot.end is None]
+        fitting = [slot for slot in open_slots if slot.num_syllables >= size and _fits_end(phrase, slot, request.metre)]
+        if not fitting:
+            if not open_slots:
+                raise RequestError(f"there is no line left to end on {text!r}; ask for fewer words, or more lines")
+            most = max(slot.num_syllables for slot in open_slots)
+            if most < size:
+                raise RequestError(
+                    f"--{option} {text!r} has {size} syllables, and its line at most {most}; "
+                    "use more --syllables, or a shorter one"
+                )
+            raise RequestError(f"no {request.metre} line can end on {text!r}; use --metre free, or put it otherwise")
+        if option == "title":
+            fitting = fitting[:1]
+        free = [slot for slot in fitting if slot.letter == UNRHYMED]
+        first = [slot for slot in fitting if slot.follower and not _answers(slot, slots)]
+        if free:
+            free[0].end = phrase
+        elif first and rhymed(phrase):
+            first[0].end = phrase
+        elif first:
+            last = phrase.line.words[-1].text.split()[-1]
+            raise RequestError(
+                f"nothing that can be sung rhymes with {last!r}, and the line that ends on it needs a rhyme; "
+                "use --rhyme none, a scheme with unrhymed lines such as XAXA, or another word"
+            )
+        else:
+            raise RequestError(f"there is no line left to end on {text!r}; ask for fewer words, or more lines")
+
+    hooks = [slot for slot in slots if slot.role in (Role.CHORUS, Role.HOOK)] or slots
+    if request.title:
+        place("title", request.title, hooks)
+    for text in request.use:
+        verses = [slot for slot in slots if slot.end is None]
+        place(
+            "use",
+            text,
+            [*(s for s in verses if s.role is Role.VERSE), *(s for s in verses if s.role is not Role.VERSE)],
+        )
+    if request.to:
+        name = sung_phrase(request.to, pronouncer)
+        target = next((s for s in slots if s.end is None and s.num_syllables >= name.num_syllables + 3), None)
+        if target is None:
+            raise RequestError(f"no line has room for {request.to!r}; use more --syllables, or a shorter name")
+        target.opening = name
+    return slots
+
+
+def _fits_end(phrase: SungWord, slot: Slot, metre: str) -> bool:
+    return fits_metre(phrase.stress, slot.num_syllables - phrase.num_syllables, metre)
+
+
+def _answers(slot: Slot, slots: Sequence[Slot]) -> bool:
+    """Whether an earlier line of the section has the same letter."""
+    return any(
+        other.section == slot.section and other.index < slot.index and other.letter == slot.letter for other in slots
+    )
+
+
+_LEAST_RHYMES = 2  # perfect ones, for a word that the user puts at the end of a line
+_LEAST_ENDS = 4  # poems that end a line on a word: else it is no natural line end
+
+
+def may_end(word: SungWord) -> bool:
+    """Whether a line may end on a word of the table: a content word that lines do end on."""
+    return word.content and word.ends >= _LEAST_ENDS and "'" not in word.text

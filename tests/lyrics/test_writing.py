@@ -1,0 +1,279 @@
+import hashlib
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lyrics.errors import RequestError
+from lyrics.parse import parse_lyrics
+from lyrics.pronounce import Pronouncer
+from lyrics.rhyme import RhymeKind, rhyme_kind
+from lyrics.writing.line import Effort
+from lyrics.writing.plan import check, lay_out, may_end
+from lyrics.writing.request import Request, parse_form, resolve
+from lyrics.writing.rewrite import find_place, rewrite
+from lyrics.writing.search import fits_metre
+from lyrics.writing.words import lexicon, rhymes_with, sung_phrase
+from lyrics.writing.writer import WrittenLyrics, write
+
+QUICK = Effort(candidates=3, rounds=1, examined=2)
+THEME = "leaving home by train at night"
+RHYMES = (RhymeKind.PERFECT, RhymeKind.SLANT)
+
+
+def fake_embed(texts: Sequence[str]) -> Any:
+    """Numbers that depend on the text and on nothing else, in place of the sentence embeddings."""
+    rows = [
+        np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")).normal(size=384)
+        for text in texts
+    ]
+    return (np.array(rows) / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Any) -> Any:
+    from lyrics.lm import LanguageModel
+
+    tokenizer = tiny.make_tokenizer()
+    network = tiny.make_network(len(tokenizer), max_position_embeddings=8192)
+    return LanguageModel(network, tokenizer, "tiny", adapted=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_embedding_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lyrics.embedding.embed", fake_embed)
+
+
+def check_kept(written: WrittenLyrics, request: Request) -> None:
+    """Whatever the model says, the form, the syllables and the rhymes are those asked for."""
+    plans = resolve(request, Pronouncer())
+    parsed = parse_lyrics(written.text)
+    assert [section.role for section in parsed.sections] == [plan.role for plan in plans]
+    assert parsed.title == written.title
+    for section, plan in zip(parsed.sections, plans, strict=True):
+        assert tuple(len(line.syllables) for line in section.lines) == plan.syllables
+        for letter in set(plan.scheme) - {"X"}:
+            lines = [line for line, other in zip(section.lines, plan.scheme, strict=True) if other == letter]
+            kinds = [rhyme_kind(first, second) for first, second in itertools.combinations(lines, 2)]
+            assert kinds[0] in RHYMES
+            assert RhymeKind.IDENTITY not in kinds
+        if plan.repeats >= 0:
+            assert section.lines == tuple(
+                line.__class__(line.text, line.words, new.number)
+                for line, new in zip(parsed.sections[plan.repeats].lines, section.lines, strict=True)
+            )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"form": "V-C-C"},
+        {"form": "V-C", "rhyme": "ABAB", "syllables": "8.6.8.6", "metre": "iambic"},
+        {"form": "VPC", "rhyme": "AABB", "syllables": "7", "metre": "trochaic", "slant": False},
+        {"form": "V-B", "rhyme": "none", "lines": "3", "syllables": "V:10,B:5", "explicit": True},
+        {"form": "C", "title": "Midnight Train", "rhyme": "AAAA", "syllables": "6"},
+        {"form": "V-C", "use": ("window", "orange"), "avoid": ("love", "the", "I"), "to": "Anna", "mood": "sad"},
+        {"form": "O", "lines": "2", "syllables": "1", "rhyme": "AA"},
+    ],
+)
+def test_constraints_hold_whatever_the_model_says(model: Any, options: dict[str, Any]) -> None:
+    request = Request(THEME, **options)
+    written = write(request, model, effort=QUICK)
+    check_kept(written, request)
+    words = [word for line in written.text.splitlines()[1:] for word in re.findall(r"[a-z']+", line.lower())]
+    assert not set(request.avoid) & set(words)
+    for text in request.use:
+        assert re.search(rf"\b{text}$", written.text, re.MULTILINE)
+    if request.title:
+        assert written.sections[0].lines[0].text.lower().endswith(request.title.lower())
+    if request.to:
+        assert f"\n{request.to}, " in written.text
+
+
+def test_the_same_seed_gives_the_same_words_and_another_one_others(model: Any) -> None:
+    first, again, other = (write(Request(THEME, form="V", seed=seed), model, effort=QUICK) for seed in (1, 1, 2))
+    assert first == again
+    assert first.text != other.text
+
+
+def test_ends_of_lines_are_content_words_and_never_come_twice(model: Any) -> None:
+    written = write(Request(THEME, form="V-C-B"), model, effort=QUICK)
+    ends = [line.text.split()[-1] for section in written.sections for line in section.lines]
+    known = {word.text: word for word in lexicon()}
+    assert all(may_end(known[end]) for end in ends)
+    assert len(set(ends)) == len(ends)
+
+
+def test_progress_counts_lines(model: Any) -> None:
+    seen: list[tuple[int, int]] = []
+    write(Request(THEME, form="V-C-C"), model, effort=QUICK, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(number, 8) for number in range(1, 9)]
+
+
+# --- Requests ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"theme": "  "}, "theme is empty"),
+        ({"theme": "love " * 5000}, "5,000 words"),
+        ({"theme": "夜の電車で家を出る"}, "Latin letters"),
+        ({"theme": "12345"}, "Latin letters"),
+        ({"form": "V-K-C"}, "'k'"),
+        ({"form": ""}, "form '' is empty"),
+        ({"form": "V" * 40}, "at most 16"),
+        ({"rhyme": "AB4"}, "does not parse"),
+        ({"rhyme": "ABAB", "lines": "6"}, "4 lines and the verse 6"),
+        ({"rhyme": "D:AABB"}, "does not parse at"),
+        ({"form": "V", "rhyme": "C:AABB"}, "the form has none"),
+        ({"syllables": "8,6"}, "do not parse"),
+        ({"syllables": "0"}, "from 1 to 16"),
+        ({"syllables": "8.6.8", "lines": "4"}, "3 lines and the verse 4"),
+        ({"syllables": "1", "metre": "iambic"}, "cannot be iambic"),
+        ({"lines": "many"}, "no number of lines"),
+        ({"lines": "99"}, "from 1 to 16 lines"),
+        ({"metre": "dactylic"}, "metre must be"),
+        ({"mood": "blue"}, "mood must be"),
+        ({"use": ("夜",)}, "Latin letters"),
+        ({"use": ("rain",), "avoid": ("Rain",)}, "to be avoided"),
+        ({"use": ("!!",)}, "no words to sing"),
+        ({"use": tuple("sun moon star road".split()), "form": "V", "lines": "2", "rhyme": "none"}, "no line left"),
+        ({"title": "The orange", "rhyme": "AABB"}, "rhymes with 'orange'"),
+        ({"use": ("orange",), "rhyme": "AABB"}, "rhymes with 'orange'"),
+        ({"title": "A title that is much too long for any line", "syllables": "6"}, "at most 6"),
+        ({"title": "Alone", "metre": "trochaic", "syllables": "8"}, "no trochaic line can end on"),
+        ({"to": "Maximiliana Alexandrina", "syllables": "5"}, "no line has room"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(message)) as caught:
+        check(Request(**({"theme": THEME} | options)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "form", ["V-C-V-C-B-C", "vcvcbc", "verse, chorus, verse, chorus, bridge, chorus", "V1-C-V2-C-B-C"]
+)
+def test_forms_are_read_in_many_ways(form: str) -> None:
+    assert [role.value for role in parse_form(form)] == "verse chorus verse chorus bridge chorus".split()
+
+
+def test_pre_chorus_is_read_by_name() -> None:
+    assert [role.value for role in parse_form("verse-pre-chorus-chorus")] == ["verse", "pre-chorus", "chorus"]
+
+
+def test_schemes_go_on_with_fresh_letters_and_choruses_repeat() -> None:
+    plans = resolve(Request(THEME, form="V-C-C", rhyme="ABAB", lines="8"), Pronouncer())
+    assert [plan.scheme for plan in plans] == ["ABABCDCD"] * 3
+    assert [plan.repeats for plan in plans] == [-1, -1, 1]
+
+
+def test_parallel_sections_match_in_syllables() -> None:
+    for seed in range(5):
+        verses = [plan for plan in resolve(Request(THEME, seed=seed), Pronouncer()) if plan.role == "verse"]
+        assert verses[0].syllables == verses[1].syllables
+
+
+def test_unrhymable_words_find_an_unrhymed_line() -> None:
+    request = Request(THEME, use=("orange",), rhyme="XAXA", form="V")
+    slots = lay_out(request, resolve(request, Pronouncer()))
+    assert [slot.end.text if slot.end else None for slot in slots] == ["orange", None, None, None]
+
+
+# --- Words -------------------------------------------------------------------------------------------------------
+
+
+def test_the_lexicon_is_of_today_and_said_by_the_dictionary() -> None:
+    words = {word.text: word for word in lexicon()}
+    assert {"train", "phone", "I'm", "tonight", "whispering"} <= set(words)
+    assert not {"thou", "o'er", "maiden", "damn", "negro", "Browning"} & set(words)
+    assert words["whispering"].num_syllables == 3
+    assert words["tonight"].stress == "01"
+    assert "damn" in {word.text for word in lexicon(explicit=True)}
+
+
+def test_rhymes_are_those_of_the_dictionary() -> None:
+    pronouncer = Pronouncer()
+    night, light, time, line, knight = (
+        sung_phrase(text, pronouncer) for text in "night light time line knight".split()
+    )
+    assert rhymes_with(night, light, slant=False) is RhymeKind.PERFECT
+    assert rhymes_with(time, line, slant=True) is RhymeKind.SLANT
+    assert rhymes_with(time, line, slant=False) is None
+    assert rhymes_with(night, knight, slant=True) is None
+
+
+@pytest.mark.parametrize(
+    ("stress", "used", "metre", "fits"),
+    [
+        ("10", 1, "iambic", True),
+        ("10", 0, "iambic", False),
+        ("01", 0, "iambic", True),
+        ("01", 0, "trochaic", False),
+        ("100", 0, "trochaic", True),
+        ("102", 1, "iambic", True),
+        ("010", 1, "iambic", False),
+        ("c", 0, "iambic", True),
+        ("0101", 3, "free", True),
+    ],
+)
+def test_longer_words_keep_the_metre(stress: str, used: int, metre: str, fits: bool) -> None:
+    assert fits_metre(stress, used, metre) is fits
+
+
+# --- Rewriting ---------------------------------------------------------------------------------------------------
+
+LYRICS = (
+    "Title: Home\r\n\r\n[Verse 1]\r\n  I packed my things and closed the door,  \r\nThe street was wet with rain;\r\n"
+    "I could not stay here anymore\r\nSo I took the morning train.\r\n\r\n[Chorus]\r\nTake me home x2\r\n"
+    "I am all alone\r\n\r\n[Chorus]\r\n"
+)
+
+
+def test_a_line_is_rewritten_and_all_else_stays(model: Any) -> None:
+    choices = rewrite(LYRICS, model, Request("", seed=3), line="v1.2", choices=3, effort=QUICK)
+    assert 1 <= len(choices) <= 3
+    before = LYRICS.split("\r\n")
+    for choice in choices:
+        after = choice.text.split("\r\n")
+        assert after[:4] + after[5:] == before[:4] + before[5:]
+        assert after[4] == choice.lines[0] + ";"
+        verse = parse_lyrics(choice.text).sections[0]
+        assert len(verse.lines[1].syllables) == 6
+        assert rhyme_kind(verse.lines[1], verse.lines[3]) in RHYMES
+
+
+def test_blanks_and_repeat_marks_around_a_line_stay(model: Any) -> None:
+    (first,) = rewrite(LYRICS, model, Request(""), line="v1.1", effort=QUICK)
+    assert first.text.split("\r\n")[3] == f"  {first.lines[0]},  "
+    (chorus,) = rewrite(LYRICS, model, Request("going away"), line="c1.1", effort=QUICK)
+    assert chorus.text.split("\r\n")[9] == f"{chorus.lines[0]} x2"
+
+
+def test_a_section_is_rewritten_with_its_scheme(model: Any) -> None:
+    old = parse_lyrics(LYRICS).sections[0]
+    (choice,) = rewrite(LYRICS, model, Request(""), section="v1", effort=QUICK)
+    new = parse_lyrics(choice.text).sections[0]
+    assert [len(line.syllables) for line in new.lines] == [len(line.syllables) for line in old.lines]
+    assert rhyme_kind(new.lines[0], new.lines[2]) in RHYMES
+    assert rhyme_kind(new.lines[1], new.lines[3]) in RHYMES
+    assert choice.text.split("\r\n")[7:] == LYRICS.split("\r\n")[7:]
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"line": "v9.1"}, "the sections are v1, c1"),
+        ({"line": "v1.9"}, "lines 1 to 4"),
+        ({"line": "v1"}, "no 'v1'"),
+        ({"section": "v1.2"}, "no 'v1.2'"),
+        ({"section": "c2"}, "c2 repeats c1"),
+    ],
+)
+def test_places_that_are_none_are_told(place: dict[str, str], message: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(message)):
+        find_place(parse_lyrics(LYRICS), **place)
