@@ -60,9 +60,12 @@ def _last_length(gap: int, compound: bool, chance: float) -> int:
         return max(1, gap - 1)
     preferred = (4, 6, 10, 12, 18, 22, 24) if compound else (4, 6, 8, 12, 16, 20, 24)
     fitting = [length for length in preferred if gap - 8 <= length <= gap - 2]
+    if not compound and gap >= 10 and 6 in fitting:
+        fitting.remove(6)  # where a half note has room, a dotted quarter only makes the rest hard to read
     if not fitting:
         return min(gap - 2, LONGEST_LAST)
-    return fitting[-1] if len(fitting) == 1 or chance < 0.75 else fitting[-2]
+    longest = 0.5 if fitting[-1] == 6 else 0.75  # how often the note is held as long as it can be
+    return fitting[-1] if len(fitting) == 1 or chance < longest else fitting[-2]
 
 
 def divide(

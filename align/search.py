@@ -79,22 +79,22 @@ class SearchConfig:
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
-    last_short: float = -1.0  # a last note that cannot sound for a quarter
-    last_double: float = 2.2  # a last note twice as long as the usual one
-    last_long: float = 1.5  # per doubling of the last note against an even pace, up to three times that
+    last_short: float = -2.5  # a last note that cannot sound for a quarter
+    last_double: float = 1.2  # a last note twice as long as the usual one
+    last_long: float = 0.8  # per doubling of the last note against an even pace, up to three times that
     keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
-    breadth: tuple[float, ...] = (0.2, -0.5, -1.5, -0.15)
+    breadth: tuple[float, ...] = (0.5, -0.2, -1.0, 0.2)
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the breath at line ends and
     # the prosody weights do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (-0.5, -0.4, -0.4, -0.1, 0.0, 0.8, 1.2, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.1, -0.25, -0.1, -0.15, 0.0, 0.65, 0.8, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.4, -0.15, 0.1, -0.25, 0.1, 0.6, 0.35, -1.1, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (-0.2, 0.0, 0.5, -0.25, 0.1, 0.7, -0.8, -0.3, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (-0.3, -0.55, -0.25, -0.1, 0.0, 1.1, 1.3, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0),
+        (0.8, -0.05, -0.6, -0.25, 0.0, 0.7, 0.35, -0.5, 0.8, 0.0, 0.0, 0.0, 0.0),
+        (0.4, -0.25, -0.15, -0.05, 0.0, -0.2, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.25, -0.1, 0.7, -0.4, -0.3, 1.2, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0),
     )
     bars_spread: float = 1.0  # 1: as widely as songs differ
     bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
