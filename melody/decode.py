@@ -59,13 +59,13 @@ class Taste:
     beam: int = 8
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
     # A search for the likeliest path sings fewer wide intervals than people do; these three give them back (in a line).
-    repeat: float = 0.12
-    third: float = 0.15
-    fourth: float = 0.75
+    repeat: float = 0.0
+    third: float = 0.05
+    fourth: float = 0.65
     monotone: float = 0.6  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    minor_degrees: tuple[float, ...] = (-0.05, 0, -0.15, -0.1, 0, 0, 0, -0.45, 0.7, 0, 0.9, 0.1)
+    major_degrees: tuple[float, ...] = (-0.05, 0, 0, 0, 0.05, -0.15, 0, 0, 0, -0.1, 0, 0)
+    minor_degrees: tuple[float, ...] = (-0.05, 0, 0, 0.15, 0, 0, 0, -0.65, 0.4, 0, 0.8, 0.9)
     strong_chord: float = 1.5  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 1.0  # a note longer than a pulse outside the chord
     chromatic: float = 1.2  # a chord tone outside the key
