@@ -18,7 +18,7 @@ from melody.decode import melodize
 from melody.theory import Chord, ChordSpan, Key
 from pipeline.errors import SettingsError
 from pipeline.seeds import MAX_SEED, derived_seed, line_seed
-from pipeline.settings import choose_settings
+from pipeline.settings import choose_settings, is_mode
 from pipeline.song import (
     BACKING,
     MIDI_LYRICS,
@@ -54,11 +54,11 @@ def compose(
 ) -> Song:
     """Compose a song to lyrics (as text, or parsed). The same arguments give the same song.
 
-    What is not given is chosen from the lyrics: `key` ("D major"), `tempo` (quarter notes per minute), `meter` ("3/4"),
-    `style`, `voice` ("alto") or `voice_range` ("C3-E4", or two MIDI numbers), `chords` ("Am F C G"), `title` (else the
-    lyrics' own, else `name`, else the first words). `pronunciations` is a file of the user's own. `backing` says what
-    happens to (backing words): "in-place" sings them, "skip" leaves them out. `midi_lyrics` is one of
-    `pipeline.song.MIDI_LYRICS`.
+    What is not given is chosen from the lyrics: `key` ("D major", or "minor" alone), `tempo` (quarter notes per
+    minute), `meter` ("3/4"), `style`, `voice` ("alto") or `voice_range` ("C3-E4", or two MIDI numbers), `chords`
+    ("Am F C G"), `title` (else the lyrics' own, else `name`, else the first words). `pronunciations` is a file of the
+    user's own. `backing` says what happens to (backing words): "in-place" sings them, "skip" leaves them out.
+    `midi_lyrics` is one of `pipeline.song.MIDI_LYRICS`.
 
     Raises LyricsError for lyrics that cannot be sung, SettingsError for settings that make no sense.
     """
@@ -68,7 +68,8 @@ def compose(
         _one_of("backing", backing, BACKING)
         _one_of("midi lyrics", midi_lyrics, MIDI_LYRICS)
         given = parse_chords(chords)
-        key = Key.parse(key) if isinstance(key, str) else key
+        if isinstance(key, str) and not is_mode(key):
+            key = Key.parse(key)
         meter = Meter.parse(meter) if isinstance(meter, str) else meter
 
     lyrics = parse_lyrics(text, Pronouncer(pronunciations)) if isinstance(text, str) else text

@@ -74,7 +74,7 @@ def choose_settings(
 ) -> Settings:
     """Keep what is given and choose the rest; the same arguments give the same settings.
 
-    Raises ValueError with one sentence for what makes no sense.
+    `key` may be a mode alone ("minor"). Raises ValueError with one sentence for what makes no sense.
     """
     asked = "as asked"
     reasons: dict[str, str] = {}
@@ -103,8 +103,9 @@ def choose_settings(
         voice, reasons["voice"] = "medium", "most people can sing it, men an octave lower"
         low, high = VOICES[voice]
 
-    if key is None:
-        key, reasons["key"] = _key(lyrics, analysis, low, high, style, seed)
+    if key is None or (isinstance(key, str) and is_mode(key)):
+        mode = key.strip().lower() if isinstance(key, str) else None
+        key, reasons["key"] = _key(lyrics, analysis, low, high, style, seed, mode)
     else:
         key, reasons["key"] = Key.parse(key) if isinstance(key, str) else key, asked
 
@@ -113,6 +114,11 @@ def choose_settings(
     else:
         tempo, reasons["tempo"] = _given_tempo(tempo), asked
     return Settings(key, tempo, meter, style, voice, low, high, title, reasons)
+
+
+def is_mode(key: str) -> bool:
+    """Return whether the text names a mode and no tonic: "minor"."""
+    return key.strip().lower() in ("major", "minor")
 
 
 def parse_range(text: str | tuple[int, int]) -> tuple[int, int]:
@@ -236,9 +242,14 @@ def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
     return Meter(4, 4), f"most lines are {foot}: one stress in two syllables"
 
 
-def _key(lyrics: Lyrics, analysis: Analysis, low: int, high: int, style: str, seed: int) -> tuple[Key, str]:
+def _key(
+    lyrics: Lyrics, analysis: Analysis, low: int, high: int, style: str, seed: int, mode: str | None
+) -> tuple[Key, str]:
+    """Choose a tonic that lies well in the voice, and the mode by the mood of the words if none is given."""
     mood = analysis.mood
-    if mood.valence < _DARK:
+    if mode is not None:
+        why = f"{mode} as asked"
+    elif mood.valence < _DARK:
         mode, why = "minor", f"minor because the words are dark{_examples(analysis, -1)}"
     elif mood.valence > _BRIGHT:
         mode, why = "major", f"major because the words are bright{_examples(analysis, 1)}"

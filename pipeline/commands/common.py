@@ -45,7 +45,7 @@ Formats = Annotated[
     str, typer.Option("--format", "-f", metavar="LIST", help="Any of mid, musicxml, json, txt, cho, svg, wav.")
 ]
 Seed = Annotated[int, typer.Option(help="Another number gives another song.")]
-KeyName = Annotated[str | None, typer.Option("--key", metavar="KEY", help='"D major", "F# minor", "Bbm".')]
+KeyName = Annotated[str | None, typer.Option("--key", metavar="KEY", help='"D major", "F# minor", "Bbm"; or "minor".')]
 Tempo = Annotated[float | None, typer.Option(metavar="QPM", help="Quarter notes per minute.")]
 MeterName = Annotated[str | None, typer.Option("--meter", metavar="METER", help="4/4, 3/4, 2/4, 6/8 or 12/8.")]
 Style = Annotated[str | None, typer.Option(metavar="NAME", help="popular, folk, hymn, carol or spiritual.")]

@@ -128,6 +128,15 @@ def test_every_setting_has_a_reason() -> None:
     assert all(chosen(BRIGHT).reasons.values())
 
 
+def test_a_mode_alone_is_kept_and_its_tonic_chosen_for_the_voice() -> None:
+    for mode in ("major", "minor", " Minor "):
+        for text in (DARK, BRIGHT):
+            settings = chosen(text, key=mode)
+            assert settings.key.mode == mode.strip().lower()
+            assert "as asked" in settings.reasons["key"]
+            assert "suits the voice" in settings.reasons["key"]
+
+
 def test_the_same_seed_chooses_the_same_and_other_seeds_other_keys() -> None:
     assert chosen(BRIGHT, seed=5) == chosen(BRIGHT, seed=5)
     assert len({chosen(BRIGHT, seed=seed).key.tonic for seed in range(30)}) >= 3
