@@ -5,8 +5,18 @@ from functools import cache
 
 from lyrics.document import Lyrics
 from lyrics.parse import parse_lyrics
+from melody.metrics import durations
 from pipeline.compose import compose
-from pipeline.evaluation import chunks, register_lift, repeats_hold, sung_from_song, sung_once, table, verse_and_chorus
+from pipeline.evaluation import (
+    chunks,
+    overlap_of_halves,
+    register_lift,
+    repeats_hold,
+    sung_from_song,
+    sung_once,
+    table,
+    verse_and_chorus,
+)
 from pipeline.song import Song
 
 LINES = [
@@ -101,8 +111,20 @@ def test_chunks_hold_twenty_notes_and_leave_out_a_short_rest() -> None:
 
 def test_a_song_compared_with_itself_overlaps_fully_and_is_copied_from_itself() -> None:
     sung = sung_from_song(song())
-    rows = {row.name: row for row in table([sung, sung], [words(), words()], [song(), song()], [song()], [sung])}
-    assert rows["overlap with human songs, DD: durations, %"].ours == "100.0"
+    both = table([sung, sung], [words(), words()], [song(), song()], [song(), song()], [song()], ["a", "b"], [sung])
+    rows = {row.name: row for row in both}
+    for name in ("DD: durations, words alone, %", "DD: durations, metre, mode and style given, %"):
+        assert rows[name].ours == "100.0"
+        assert rows[name].human == "100.0 / 100.0"
     assert rows["longest run found in training songs, mean notes per 20"].ours == "20.0"
     assert rows["crammed syllables"].ours == "0"
     assert rows["repeated sections identical, %"].reached
+
+
+def test_halves_part_songs_and_not_verses() -> None:
+    short, long = (
+        replace(sung_from_song(song()), notes=tuple(replace(n, duration=d) for n in sung_from_song(song()).notes))
+        for d in (240, 480)
+    )
+    assert overlap_of_halves([short, short, long, long], ["a", "a", "b", "b"], durations) == 0
+    assert overlap_of_halves([short, long, short, long], ["a", "a", "b", "b"], durations) == 1
