@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from align.published import read_musicxml
 from melody.theory import QUALITIES, Chord, ChordSpan, Key
 from pipeline.musicxml import musicxml_bytes
 from pipeline.render import render
@@ -183,3 +184,10 @@ def test_a_note_that_no_note_value_fits_is_refused_in_words(song: Song) -> None:
 
 def test_the_same_song_gives_the_same_bytes(any_song: Song) -> None:
     assert musicxml_bytes(any_song) == musicxml_bytes(Song.from_json(any_song.to_json()))
+
+
+def test_our_reader_of_published_scores_finds_the_song_in_the_score(any_song: Song) -> None:
+    voice = read_musicxml(musicxml_bytes(any_song))
+    sung = [(note.onset, note.duration, note.pitch) for line in any_song.lines for note in line.notes]
+    assert [(note.onset, note.duration, note.pitch) for note in voice.notes] == sung
+    assert [text for note in voice.notes for _, text in note.words] == _printed(any_song)
