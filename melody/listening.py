@@ -28,7 +28,8 @@ MODES = ("major", "minor")
 NUM_STEPS = 33  # onset intervals in sixteenths, longer than two whole notes cut; 0: not on the grid of sixteenths
 # Nats by which the notes must speak against a file's bar lines before they are moved: fewer where the first note stands
 # on a bar line, for many programs begin their bars with the first note whether it is a pick-up or not.
-TRUST, TRUST_FIRST = 10.0, 4.0
+TRUST, TRUST_FIRST = 30.0, 4.0
+_ENOUGH = 64  # onsets by which bar lines are judged: what repeats through a long song is not new evidence
 LAST_WEIGHT = 0.7  # a tune that is given may stop anywhere, so its last note says less than a song's
 _PATH = Path(__file__).parent / "data" / "listening" / "tables.safetensors"
 _SHA256 = "f2264c2cbecf1daccde949020050f81b1b6cb7d1039049893ff91267ee782483"
@@ -148,7 +149,7 @@ def find_place(onsets: Sequence[int], meter: Meter, said: int, trust: float | No
         return said
     beat = TICKS_PER_BEAT * 4 // meter.denominator
     places = [(said + shift) % meter.bar_ticks for shift in range(0, meter.bar_ticks, beat)]
-    scores = {place: score_meter(onsets, meter, place) for place in places}
+    scores = {place: score_meter(onsets[:_ENOUGH], meter, place) for place in places}
     scores[places[0]] += (TRUST if said else TRUST_FIRST) if trust is None else trust
     return max(scores, key=lambda place: scores[place])
 

@@ -73,7 +73,7 @@ def find_phrases(
         line = end_line if after == size else lines[after]
         for first in range(after - 1, -1, -1):
             bars = (line - lines[first]) // bar
-            if bars > _MOST_BARS and first < after - 1:
+            if bars > _MOST_BARS and best[after] > _NEVER / 2:
                 break
             if bars < 1:
                 continue

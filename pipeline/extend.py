@@ -42,6 +42,7 @@ _LEAST_SPAN = 9
 _POOR_SCALE = 20  # notes of a tune from which degrees that it never touches are left out
 _ATTEMPTS = 8  # continuations that are sung; the one that moves most like the tune stays
 _COPIED = 0.6
+_LONGEST_LINE = 8  # bars
 _WORDLESS = Syllable("", (), 0)
 
 
@@ -100,6 +101,9 @@ def _lay_out(tune: Tune) -> _Laid:
     starts = [word.notes[0][0] for word in words]
     said = {word.notes[0][0] for word in words if word.new_line}
     phrases = find_phrases(tune.notes, meter, set(starts), said)
+    if said:  # the file says where its lines begin: they are the phrases, unless they are very long
+        lines_said = find_phrases(tune.notes, meter, said)
+        phrases = lines_said if max(phrase.bars for phrase in lines_said) <= _LONGEST_LINE else phrases
     first = tune.notes[0].onset
     unit = TICKS_PER_BEAT * 4 // meter.denominator
     pickup = -(-(bar - first) // unit) * unit if 2 * first >= bar else 0

@@ -60,7 +60,7 @@ class PlayedTune:
     tempo_qpm: float | None = None  # the tempo in force for most of the melody; None where the file has none
     tempo_changes: bool = False
     title: str = ""
-    voice: str = ""  # the name of the track, for messages
+    voice: str = ""  # number and name of the track, for messages
     in_quarters: bool = True  # False: the times are seconds only
 
 
@@ -105,7 +105,7 @@ def read_midi(data: bytes, name: str, track: str | None = None) -> PlayedTune:
         tempo_qpm=tempo,
         tempo_changes=changes,
         title=_title(file),
-        voice=voice.name,
+        voice=f"{voice.track + 1} ({voice.name})",
         in_quarters=division > 0,
     )
 
@@ -220,11 +220,12 @@ def _voice(track: int, channel: int, name: str, raw: list[tuple[int, int, int]],
 def _choose(voices: list[_Voice], name: str, track: str | None) -> _Voice:
     if track is not None:
         wanted = track.strip().casefold()
+        there = ", ".join(dict.fromkeys(f"{voice.track + 1} ({voice.name})" for voice in voices))
         voices = [v for v in voices if wanted in (str(v.track + 1), v.name.casefold())] or [
             v for v in voices if wanted and not wanted.isdecimal() and wanted in v.name.casefold()
         ]
         if not voices:
-            raise TuneError(f"{name} has no track {track!r} with notes; leave --track out to see what it has")
+            raise TuneError(f"{name} has no track {track!r} with notes; it has {there}")
     single = [voice for voice in voices if voice.together <= _CHORDS]
     if not single:
         most = max(voices, key=lambda voice: len(voice.notes))
@@ -266,11 +267,13 @@ def _words(file: Any, clock: _Clock, voice: _Voice) -> list[tuple[float, str]]:
                 if message.type == kind and message.text and not (kind == "text" and message.text.startswith("@")):
                     found.append((clock.quarters(tick), _text(message.text)))
             matched = sum(_nearest(starts, time) is not None for time, _ in found)
-            fit = matched + (0.5 if number == voice.track else 0.0)
-            if found and matched >= max(2, 0.5 * len(found)) and (kind == "lyrics" or matched > 3) and fit > best[0]:
+            if matched < max(2 if kind == "lyrics" else 4, 0.5 * len(found)):
+                continue
+            # Texts that show words and lines are worth more than bare syllables.
+            marked = any(text[:1] in "\\/ " or text[-1:] in "\r\n -" for _, text in found)
+            fit = matched * (1.2 if marked else 1.0) + (0.5 if number == voice.track else 0.0)
+            if fit > best[0]:
                 best = fit, found
-        if best[1]:
-            break
     return best[1]
 
 

@@ -35,6 +35,7 @@ _READ_AS = {
     "4/8": ("2/4", Fraction(1)),
     "2/8": ("2/4", Fraction(2)),
     "1/4": ("4/4", Fraction(1)),
+    "9/8": ("3/4", Fraction(2, 3)),  # beats of three eighths become triplets
 }
 
 
@@ -50,6 +51,7 @@ class Tune:
     title: str
     reasons: tuple[tuple[str, str], ...]  # how key, metre and tempo were found
     num_left_out: int = 0  # ornaments for which the grid has no room
+    voice: str = ""  # number and name of the track that it comes from
 
 
 def read_tune(
@@ -113,11 +115,11 @@ def understand(
         qpm, why = round(60 / beat, 1), "the beat that the onsets keep best"
     said: float | None = None
     if meter is None and signatures:
-        meter, scale, said = _main_signature(signatures, notes, name)
+        meter, scale, said, changes = _main_signature(signatures, notes, name)
         notes = _scaled(notes, scale)
         said *= scale
         qpm = None if qpm is None else float(qpm * scale)
-        reasons.append(("meter", "as in the file"))
+        reasons.append(("meter", "the one that most of the tune has; it changes" if changes else "as in the file"))
     elif meter is not None:
         reasons.append(("meter", "as asked"))
         said = next((s.tick for s in signatures if str(meter) == f"{s.numerator}/{s.denominator}"), None)
@@ -147,7 +149,7 @@ def understand(
         qpm, why = DEFAULT_TEMPO, "the file has none"
     qpm = float(min(MAX_TEMPO, max(MIN_TEMPO, round(qpm, 3))))
     reasons.insert(1, ("tempo", why))
-    return Tune(tuple(line), texts, meter, key, qpm, played.title, tuple(reasons), len(left_out))
+    return Tune(tuple(line), texts, meter, key, qpm, played.title, tuple(reasons), len(left_out), played.voice)
 
 
 def _on_beat(notes: tuple[PlayedNote, ...], ticks: Sequence[float]) -> tuple[PlayedNote, ...]:
@@ -165,8 +167,8 @@ def _on_beat(notes: tuple[PlayedNote, ...], ticks: Sequence[float]) -> tuple[Pla
 
 def _main_signature(
     signatures: Sequence[Signature], notes: Sequence[PlayedNote], name: str
-) -> tuple[Meter, Fraction, float]:
-    """Return the metre under which most notes begin, its scale, and a tick (before scaling) of one of its bar lines.
+) -> tuple[Meter, Fraction, float, bool]:
+    """Return the metre of most notes, its scale, a tick (unscaled) of one of its bar lines, and if there are others.
 
     Notation programs write a short first bar as a bar of its own metre: what holds for most notes is the tune's.
     """
@@ -189,7 +191,8 @@ def _main_signature(
             f"{name} is in {text}, and tunes can be continued in {', '.join(map(str, (*METERS, Meter(12, 8))))}; "
             "say --meter to have it read in one of them"
         ) from error
-    return meter, scale, last.get(kind, signatures[0].tick)
+    changes = counts[kind] < 0.9 * sum(counts.values())
+    return meter, scale, last.get(kind, signatures[0].tick), changes
 
 
 def _scaled(notes: Sequence[PlayedNote], scale: Fraction) -> tuple[PlayedNote, ...]:

@@ -87,6 +87,8 @@ def extend(
         written = write_song(song, output, stem + "-extended", names, force)
         if not quiet:
             tell(song)
+            if tune.voice:
+                typer.echo(f"{'track:':7} {tune.voice}", err=True)
             if tune.num_left_out:
                 typer.echo(f"{tune.num_left_out} ornaments are left out: the grid has no room for them", err=True)
         if as_json:

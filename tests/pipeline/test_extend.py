@@ -210,6 +210,15 @@ def test_a_tune_with_triplets_is_written_down(tmp_path: Path) -> None:
         assert sum(int(d.text or 0) for d in measure.findall("note/duration")) == 1920
 
 
+def test_a_slip_jig_goes_on_in_triplets() -> None:
+    jig = [(1.5, 67), (0.5, 71), (0.5, 69), (0.5, 67), (1.5, 74), (1, 71), (0.5, 69), (1.5, 67), (1.5, 62)] * 2
+    song = extend(_tune(simple([*jig, (4.5, 67)], (9, 8))), bars=4, seed=1)
+    assert str(song.settings.meter) == "3/4"
+    score = etree.fromstring(render(song, ["musicxml"])["musicxml"])
+    for measure in score.findall(".//measure[@number!='0']"):
+        assert sum(int(d.text or 0) for d in measure.findall("note/duration")) == 1440
+
+
 def test_key_and_metre_are_found() -> None:
     now, notes = 0, []
     for beats, pitch in UPBEAT:

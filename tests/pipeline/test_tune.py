@@ -35,6 +35,7 @@ def _expected(played: Played, first: float = 0.0) -> list[tuple[float, float, in
 QUIRKS: dict[str, bytes] = {
     "format 1": simple(),
     "format 0": midi(track([(0, MetaMessage("time_signature", numerator=4, denominator=4)), *events(TWINKLE)]), kind=0),
+    "format 2": midi(conductor(), track(events(TWINKLE)), kind=2),
     "no signatures": midi(track(events(TWINKLE))),
     "96 ticks": midi(conductor(), track(events(TWINKLE, division=96)), division=96),
     "220 ticks": midi(conductor(), track(events(TWINKLE, division=220)), division=220),
@@ -146,7 +147,14 @@ def test_triplets_stay_triplets() -> None:
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "read", "beats"),
-    [(2, 2, "4/4", 1.0), (3, 2, "3/4", 0.5), (3, 8, "3/4", 2.0), (6, 4, "6/8", 0.5), (12, 8, "12/8", 1.0)],
+    [
+        (2, 2, "4/4", 1.0),
+        (3, 2, "3/4", 0.5),
+        (3, 8, "3/4", 2.0),
+        (6, 4, "6/8", 0.5),
+        (12, 8, "12/8", 1.0),
+        (9, 8, "3/4", 2 / 3),
+    ],
 )
 def test_other_time_signatures_are_read_as_known_ones(
     numerator: int, denominator: int, read: str, beats: float
@@ -174,7 +182,7 @@ def test_the_named_track_is_taken() -> None:
     data = midi(conductor(), track(events(TWINKLE), "One"), track(events([(2, 72), (2, 74)] * 8), "Two"))
     assert _read(data, track="two").notes[0].pitch == 72
     assert _read(data, track="2").notes[0].pitch == 60
-    with pytest.raises(TuneError, match="no track 'Three'"):
+    with pytest.raises(TuneError, match=r"no track 'Three' with notes; it has 2 \(One\), 3 \(Two\)"):
         _read(data, track="Three")
 
 
