@@ -110,6 +110,16 @@ def random_phrases(phrases: Sequence[Phrase], rng: np.random.Generator) -> list[
     return drawn
 
 
+def legato(phrase: Phrase) -> Phrase:
+    """Return the phrase with every note held until the next one begins, the last one to the end.
+
+    How a breath is written is a habit of print: some write a rest, some a long note. Legato phrases have none.
+    """
+    ends = [*(note.onset for note in phrase.notes[1:]), phrase.start + phrase.length]
+    notes = (replace(n, duration=max(1, end - n.onset)) for n, end in zip(phrase.notes, ends, strict=True))
+    return replace(phrase, notes=tuple(notes))
+
+
 def _anchor(phrase: Phrase) -> int:
     """Return the tonic nearest below the middle of the phrase, a third at most above it."""
     middle = round(float(np.median([note.pitch for note in phrase.notes])))

@@ -24,20 +24,12 @@ from align.corpus import STYLE_OF_DATASET
 from melody.training_table import Account, lmd_rows, table_rows, transposed, usable_songs
 from pipeline.files import write_files
 
-SONG_COLUMNS = {
-    "song_id",
-    "group",
-    "part",
-    "verse",
-    "time_sig",
-    "pitch",
-    "onset",
-    "dur",
-    "beat",
-    "syllable",
-    "syllabic",
-}
-LMD_COLUMNS = {"id", "dup_group", "grid_score", "ioi_16", "len_16", "pitch", "syllables", "word_id"}
+SONG_COLUMNS = set(
+    "song_id dataset group part verse language time_sig n_time_changes n_key_changes key_fifths key_mode tempo_bpm "
+    "n_notes n_syllables pitch onset dur measure beat syllable syllabic line_id section_id chord_onset chord repeats "
+    "lines".split()
+)
+LMD_COLUMNS = set("id dup_group n_notes grid_score ioi_s ioi_16 len_16 pitch syllables words word_id line_id".split())
 
 
 def read(
@@ -153,9 +145,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for path in options.data:
         rows += read(path, styles, language, account, not options.verses)
-    if not rows:
-        sys.exit("no row of these tables can be used; see the reasons above or choose other styles or languages")
     tell(rows, account, Console(width=110, highlight=False))
+    if not rows:
+        sys.exit("no row can be used: see the reasons above, or choose other --styles or another --language")
     rows = transposed(rows, options.transpose, options.seed)
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
@@ -165,7 +157,7 @@ def main() -> None:
     try:
         write_files(contents, force=options.force)
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}")
+        sys.exit(f"{error.filename}: {error.strerror}; --force overwrites files")
     print(f"{len(rows)} rows written to {options.output}")
 
 

@@ -5,7 +5,8 @@
 One verse of every song gives its words; they are composed anew, and both versions are cut into phrases of eight bars.
 Accuracy is counted on held-out songs (`--tuning`: on the tenth set aside for tuning, with nothing of the held-out songs
 used), by classifiers that have seen neither version of them. `--given` keeps each song's metre, mode and style, so that
-only the melody is judged, not the choice of metre. `--songs DIR` keeps the song documents there and reads them again.
+only the melody is judged, not the choice of metre. `--legato` holds every note until the next one on both sides, so
+that it does not count how a breath is written. `--songs DIR` keeps the song documents there and reads them again.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from rich.progress import track
 from align.corpus import CorpusSong, read_corpus
 from lyrics.document import LyricsError
 from melody.corpus import song_key
-from melody.phrases import Phrase, cut_phrases
+from melody.phrases import Phrase, cut_phrases, legato
 from melody.two_sample import two_sample_test
 from pipeline.compose import compose
 from pipeline.evaluation import lyric_lines, sung_from_corpus, sung_from_song
@@ -50,6 +51,9 @@ def main() -> None:
     parser.add_argument(
         "--tuning", action="store_true", help="judge the tenth set aside for tuning, leave held-out alone"
     )
+    parser.add_argument(
+        "--legato", action="store_true", help="hold every note until the next, human and composed alike"
+    )
     parser.add_argument("--tenths", type=int, default=10, help="use only so many tenths of the groups; 10: all")
     parser.add_argument("--songs", type=Path, help="folder of song documents, written if they are missing")
     parser.add_argument("--seed", type=int, default=0)
@@ -73,6 +77,8 @@ def main() -> None:
             continue
         human += cut_phrases(sung_from_corpus(song), song.group)
         generated += cut_phrases(ours, song.group)
+    if options.legato:
+        human, generated = [legato(phrase) for phrase in human], [legato(phrase) for phrase in generated]
     judged = frozenset(p.group for p in human if int(p.group, 16) % 10 == tenth)
     test = two_sample_test(human, generated, options.seed, judged)
 

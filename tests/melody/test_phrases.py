@@ -7,7 +7,7 @@ import pytest
 
 from align.meter import Meter
 from melody.metrics import SungNote, SungSong, SungSyllable
-from melody.phrases import Phrase, cut_phrases, describe, random_phrases, shuffled
+from melody.phrases import Phrase, cut_phrases, describe, legato, random_phrases, shuffled
 from melody.theory import Key
 
 METER = Meter(4, 4)
@@ -115,3 +115,14 @@ def test_random_phrases_draw_notes_above_each_phrases_own_tonic() -> None:
     assert {note.pitch % 12 for note in drawn[0].notes} <= {0, 2, 4, 5, 7}
     assert {(note.pitch - 7) % 12 for note in drawn[1].notes} <= {0, 2, 4, 5, 7}
     assert [len(p.notes) for p in drawn] == [32, 32]
+
+
+def test_legato_leaves_onsets_and_pitches_alone_and_no_rest() -> None:
+    base = phrase(SCALE)
+    breathing = replace(base, notes=tuple(replace(note, duration=240) for note in base.notes if note.place != 480))
+    held = legato(breathing)
+    assert [(note.onset, note.pitch) for note in held.notes] == [(note.onset, note.pitch) for note in breathing.notes]
+    assert describe(held)["rests per bar"] == 0
+    assert held.notes[0].duration == 960
+    assert held.notes[-1].duration == 480
+    assert legato(held) == held
