@@ -1,6 +1,7 @@
 """Compare ways to train and to use the joint network: the tables of docs/models.md.
 
     python scripts/compare_melody_models.py lines lmd_paper20.parquet RUN         a trained run beside real lines
+    python scripts/compare_melody_models.py songs songs_open.parquet RUN          a run on songs it never saw
     python scripts/compare_melody_models.py systems lmd_paper20.parquet OUT.json  LSTM, GAN, both, and choosing
     python scripts/compare_melody_models.py conditions songs_open.parquet OUT.json  without each condition
     python scripts/compare_melody_models.py table OUT.json                        what a comparison found so far
@@ -21,12 +22,32 @@ from statistics import mean, stdev
 import numpy as np
 import torch
 
+from align.corpus import CorpusSong, read_corpus
 from melody import checkpoint
+from melody.corpus import song_key
+from melody.distances import overlap
+from melody.features import anchor_pitch, refrains
 from melody.gan import choose, distance, note_lines, read_judge, sing, train_gan, windows
-from melody.joint_data import JointExample, make_batch
+from melody.joint import load_joint_model
+from melody.joint_data import JointExample, encode_song, make_batch
+from melody.joint_features import Clock, corpus_text, text_features
+from melody.joint_generate import PlainNote, Task, generate
 from melody.joint_network import JointNetwork
-from melody.metrics import CopyIndex
+from melody.metrics import (
+    CopyIndex,
+    SungNote,
+    SungSong,
+    durations,
+    ends_on_tonic,
+    in_key,
+    interval_shares,
+    onset_intervals,
+    pitches,
+    repeated_fourgrams,
+    span,
+)
 from melody.sequence_metrics import NoteLines, compare, index_lines, random_notes
+from melody.theory import Key
 from melody.train_joint import (
     CONFIGS,
     Data,
@@ -121,6 +142,85 @@ def compare_run(data: Path, run: Path) -> dict[str, dict[str, float]]:
             best = choose(model, judge, network, judged, np.random.default_rng(0), CANDIDATES)
             columns[f"{name}, best of {CANDIDATES}"] = measure(best, real, index)
     return columns
+
+
+def compare_songs(data: Path, run: Path) -> dict[str, dict[str, float]]:
+    """Measure a run of the open songs on held-out English songs: likelihoods, and songs sung to their words."""
+    model = load_joint_model(run)
+    songs = [song for song in read_corpus(data) if song.held_out]
+    refrain = refrains(songs)
+    songs = list({song.song_id: song for song in songs}.values())
+    config = replace(CONFIGS["full"], hidden=model.config.hidden, head=model.config.head, key=model.config.key)
+    network = JointNetwork(config.model).eval()
+    read_weights(run, network)
+    examples = [encode_song(song, model.config, refrain.get(song.song_id)) for song in songs]
+    told = {
+        "people": config,
+        "no chords": replace(config, without=("meaning", "harmony")),
+        "no words": replace(config, without=("meaning", "prosody")),
+    }
+    columns: dict[str, dict[str, float]] = {}
+    for name, one in told.items():
+        columns[name] = {f"nats: {part}": value for part, value in evaluate(network, examples, one).items()}
+    keys = [song_key(song) for song in songs]
+    people = [
+        sung_song(song, key, [PlainNote(note.onset, note.duration, note.pitch) for note in song.notes])
+        for song, key in zip(songs, keys, strict=True)
+    ]
+    columns["people"] |= song_figures(people, people)
+    tasks = [
+        replace(task_of(song, key, refrain.get(song.song_id)), seed=seed)
+        for seed, (song, key) in enumerate(zip(songs, keys, strict=True))
+    ]
+    for name, heat, rivals in (("free", 1.0, 1), ("8 rivals", 1.0, 8), ("8 rivals, pitches T 0.9", 0.9, 8)):
+        found = generate(model, [replace(task, temperature=(1.0, 1.0, heat)) for task in tasks], rivals)
+        sung = [sung_song(song, key, notes) for song, key, notes in zip(songs, keys, found, strict=True)]
+        columns[name] = song_figures(sung, people)
+    return columns
+
+
+def task_of(song: CorpusSong, key: Key, refrain: frozenset[int] | None) -> Task:
+    """Return the task of singing a song's words anew, without its chords and its rhythm."""
+    text = corpus_text(song, key.mode == "minor", refrain)
+    first = song.notes[0]
+    origin = first.onset - first.place + (song.meter.bar_ticks if 2 * first.place >= song.meter.bar_ticks else 0)
+    anchor = anchor_pitch(float(np.median([note.pitch for note in song.notes])), key.tonic)
+    return Task(text_features(text), text.line, Clock(song.meter, origin), anchor, start=first.onset)
+
+
+def sung_song(song: CorpusSong, key: Key, notes: Sequence[PlainNote]) -> SungSong:
+    """Return notes sung to a song's words as the measures see them."""
+    bar = song.meter.bar_ticks
+    origin = song.notes[0].onset - song.notes[0].place
+    return SungSong(
+        song.meter,
+        key,
+        tuple(
+            SungNote(
+                note.onset, note.duration, song.meter.strength((note.onset - origin) % bar), note.pitch, index, False
+            )
+            for index, note in enumerate(notes)
+        ),
+        (),
+        (),
+    )
+
+
+def song_figures(sung: Sequence[SungSong], people: Sequence[SungSong]) -> dict[str, float]:
+    """Measure whole songs, and how their histograms overlap with those of people."""
+    figures = {f"interval: {name}": share for name, share in interval_shares(sung).items()}
+    return {
+        "repeated 4-grams": repeated_fourgrams(sung),
+        "in key": in_key(sung),
+        "ends on the tonic": ends_on_tonic(sung),
+        "ends on a beat": mean(song.notes[-1].strength >= 3 for song in sung),
+        "notes on a beat": mean(note.strength >= 3 for song in sung for note in song.notes),
+        "span, median": float(np.median([span(song) for song in sung])),
+        **figures,
+        "PD": overlap(pitches(sung), pitches(people)),
+        "DD": overlap(durations(sung), durations(people)),
+        "IOI": overlap(onset_intervals(sung), onset_intervals(people)),
+    }
 
 
 def compare_systems(data: Path, out: Path, seeds: Sequence[int]) -> None:
@@ -236,7 +336,7 @@ def print_seeds(out: Path) -> None:
 def main() -> None:
     """Read options, run one comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("lines", "systems", "conditions", "table"))
+    parser.add_argument("what", choices=("lines", "songs", "systems", "conditions", "table"))
     parser.add_argument("paths", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
@@ -246,6 +346,8 @@ def main() -> None:
     first, last = options.paths[0], options.paths[-1]
     if options.what == "lines":
         print_table(compare_run(first, last))
+    elif options.what == "songs":
+        print_table(compare_songs(first, last))
     elif options.what == "systems":
         compare_systems(first, last, options.seeds)
     elif options.what == "conditions":
