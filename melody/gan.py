@@ -46,6 +46,8 @@ from melody.train_joint import (
     Trained,
     TrainJointConfig,
     batches_of,
+    begin_run,
+    descend,
     evaluate,
     make_network,
     open_run,
@@ -306,12 +308,13 @@ def train_gan(
         "discriminator": torch.optim.Adam(judge.parameters(), settings.discriminator_rate, betas=(0.5, 0.98)),
     }
     modules = {"network": network, "discriminator": judge}
+    if accelerator.is_main_process:
+        begin_run(folder, config)
+    accelerator.wait_for_everyone()
     facts = open_run(folder, "gan", config, data, modules, optimizers)
     rows: list[dict[str, float]] = facts["history"]
     best: float = facts["best"]
     device = accelerator.device
-    # Two passes of the generator go into one backward step, which the wrapper for several processes does not allow:
-    # the modules stay bare, and `_descend` averages their gradients.
     network.to(device)
     judge.to(device)
     watched = _watched(data, config)
@@ -323,7 +326,13 @@ def train_gan(
         draws = np.random.default_rng((config.seed, 7, number, accelerator.process_index))
         torch.manual_seed(config.seed * 100_003 + 50_000 + number + accelerator.process_index)
         losses: dict[str, list[float]] = {"generator": [], "discriminator": [], "accuracy": [], "wrong words": []}
+        for _ in range(settings.warm_up if number == 1 else 0):
+            real = _draw(data.training, config, draws)
+            _learn_judge(network, judge, optimizers["discriminator"], accelerator, real, config, draws, losses)
         for step in range(settings.steps if number else 0):  # round 0 only measures
+            for _ in range(settings.discriminator_steps - 1):
+                real = _draw(data.training, config, draws)
+                _learn_judge(network, judge, optimizers["discriminator"], accelerator, real, config, draws, losses)
             real = _draw(data.training, config, draws)
             _learn_judge(network, judge, optimizers["discriminator"], accelerator, real, config, draws, losses)
             likely = batches_of_one(data, config, draws) if settings.likelihood else None
@@ -351,7 +360,8 @@ def train_gan(
                 "people: self-repeated 4-grams": statistics(real_lines)["self-repeated 4-grams"],
             }
         )
-        logger.info(
+        say = logger.info if accelerator.is_main_process else logger.debug
+        say(
             "round %d: distance %.2f, %.4f nats, distinct-4 %.3f (people %.3f), accuracy %.2f, %.0f s",
             number, score, nats_now, varied, people, means["accuracy"], time.monotonic() - began,
         )  # fmt: skip
@@ -368,7 +378,7 @@ def train_gan(
             save_run(folder, "gan", config, data, modules, optimizers, {"history": rows, "best": best})
         accelerator.wait_for_everyone()
         if reason:
-            logger.info("stopped after round %d: %s", number, reason)
+            say("stopped after round %d: %s", number, reason)
             break
         if stop_after is not None and number >= stop_after:
             break
@@ -428,13 +438,14 @@ def _learn_judge(
     said_true = judge(true, network.choices(true))
     said_false = judge(false, network.choices(false))
     said_wrong = judge(wrong, network.choices(true))
-    accuracy = float(((said_true.mean(dim=1) > 0).float().mean() + (said_false.mean(dim=1) < 0).float().mean()) / 2)
+    # Of all pairs of a real and a sung melody, the share that it orders rightly: where it draws the line is no matter.
+    accuracy = float((said_true.mean(dim=1)[:, None] > said_false.mean(dim=1)[None, :]).float().mean())
     losses["accuracy"].append(accuracy)
     losses["wrong words"].append(float((said_wrong.mean(dim=1) < said_true.mean(dim=1)).float().mean()))
     loss = (1 - said_true).relu().mean() + 0.75 * (1 + said_false).relu().mean() + 0.25 * (1 + said_wrong).relu().mean()
     losses["discriminator"].append(float(loss.detach()))
     if np.mean(losses["accuracy"][-5:]) < SATURATED:  # each process decides by the same rule on its own share
-        _descend(loss, judge, optimizer, accelerator)
+        descend(loss, judge, optimizer, accelerator)
 
 
 def _learn_generator(
@@ -465,19 +476,7 @@ def _learn_generator(
         kept = Tensors.of(make_batch(likely, config.model), accelerator.device)
         costs = nats(network(kept), kept).total * kept.weight
         loss = loss + config.gan.likelihood * costs.sum() / kept.weight.sum()
-    _descend(loss, network, optimizer, accelerator)
-
-
-def _descend(loss: Tensor, module: nn.Module, optimizer: torch.optim.Optimizer, accelerator: Accelerator) -> None:
-    """Step down the gradient, averaged over the processes."""
-    optimizer.zero_grad()
-    loss.backward()
-    if accelerator.num_processes > 1:
-        for parameter in module.parameters():
-            if parameter.grad is not None:
-                parameter.grad = accelerator.reduce(parameter.grad, reduction="mean")
-    nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-    optimizer.step()
+    descend(loss, network, optimizer, accelerator)
 
 
 def _write_judge(folder: Path, judge: Discriminator) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from safetensors.torch import save
+from torch import Tensor, nn
 
 from melody import checkpoint
 from melody.joint import JointConfig
@@ -45,8 +46,10 @@ class GanConfig:
     batch: int = 64
     window: int = 32  # notes that the discriminator sees at a time
     channels: int = 64
-    generator_rate: float = 1e-4
-    discriminator_rate: float = 4e-4
+    generator_rate: float = 3e-5  # at 1e-4 the statistics swing from round to round
+    discriminator_rate: float = 2e-3  # spectral normalisation bears it
+    discriminator_steps: int = 2  # for each step of the generator
+    warm_up: int = 40  # steps of the discriminator before the generator's first: an untrained judge teaches nothing
     temperature: float = 1.0  # of Gumbel-softmax
     likelihood: float = 0.5  # weight of the likelihood that is kept beside the adversarial loss; 0: a plain GAN
     patience: int = 12  # rounds without a better validation score, after which training stops
@@ -132,7 +135,7 @@ CONFIGS: Mapping[str, TrainJointConfig] = {
         chordless=0,
         styleless=0,
         endless=1,
-        gan=GanConfig(window=20, rounds=20, patience=8),
+        gan=GanConfig(window=20, rounds=10, steps=8, batch=32, patience=8),
     ),
     "tiny": TrainJointConfig(
         hidden=32,
@@ -142,7 +145,7 @@ CONFIGS: Mapping[str, TrainJointConfig] = {
         max_songs=160,
         longest=64,
         dropout=0.1,
-        gan=GanConfig(rounds=2, steps=2, batch=16, channels=16, window=24, samples=32),
+        gan=GanConfig(rounds=2, steps=2, warm_up=10, batch=16, channels=16, window=24, samples=32),
     ),
 }
 
@@ -282,10 +285,13 @@ def train_lstm(
     accelerator = Accelerator(cpu=cpu)
     network = make_network(config)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    if accelerator.is_main_process:
+        begin_run(folder, config)
+    accelerator.wait_for_everyone()
     facts = open_run(folder, "lstm", config, data, {"network": network}, {"optimizer": optimizer})
     history: list[dict[str, float]] = facts["history"]
     best: float = facts["best"]
-    wrapped, moved = accelerator.prepare(network, optimizer)
+    network.to(accelerator.device)
     began = time.monotonic()
     for epoch in range(len(history), config.epochs):
         generator = np.random.default_rng((config.seed, epoch))
@@ -295,23 +301,23 @@ def train_lstm(
         loss_sum = notes_sum = 0.0
         for number, examples in enumerate(batches):
             rate = learning_rate((epoch + number / len(batches)) / config.epochs, config.learning_rate)
-            for group in moved.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = rate
             notes = sum(map(len, examples))
             batch = Tensors.of(make_batch(share_of(examples, accelerator), config.model), accelerator.device)
-            loss = (nats(wrapped(batch), batch).total * batch.weight).sum() * (accelerator.num_processes / notes)
-            moved.zero_grad()
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(network.parameters(), 1.0)
-            moved.step()
-            loss_sum += float(loss.detach()) * notes
+            loss = (nats(network(batch), batch).total * batch.weight).sum() * (accelerator.num_processes / notes)
+            descend(loss, network, optimizer, accelerator)
+            loss_sum += float(loss.detach()) * notes / accelerator.num_processes
             notes_sum += notes
             share = (epoch + (number + 1) / len(batches)) / config.epochs
             progress(f"LSTM: epoch {epoch + 1} of {config.epochs}", share)
+        if accelerator.num_processes > 1:
+            loss_sum = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device), reduction="sum"))
         scores = evaluate(network, data.validation, config, accelerator.device)
         row = {"epoch": epoch + 1.0, "training: total": loss_sum / notes_sum}
         history.append(row | {f"validation: {name}": value for name, value in scores.items()})
-        logger.info(
+        say = logger.info if accelerator.is_main_process else logger.debug
+        say(
             "epoch %d: training %.4f, validation %.4f nats per note (rest %.3f, duration %.3f, pitch %.3f), %.0f s",
             epoch + 1, loss_sum / notes_sum, scores["total"], scores["rest"], scores["duration"], scores["pitch"],
             time.monotonic() - began,
@@ -334,12 +340,35 @@ def train_lstm(
     return Trained(network, tuple(history))
 
 
+def descend(loss: Tensor, module: nn.Module, optimizer: torch.optim.Optimizer, accelerator: Accelerator) -> None:
+    """Step down the gradient, averaged over the processes.
+
+    The wrapper that averages gradients on its own (DistributedDataParallel) takes neither our batches nor two passes
+    for one step, so they are averaged here.
+    """
+    optimizer.zero_grad()
+    loss.backward()
+    if accelerator.num_processes > 1:
+        for parameter in module.parameters():
+            if parameter.grad is not None:
+                parameter.grad = accelerator.reduce(parameter.grad, reduction="mean")
+    nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+    optimizer.step()
+
+
 def learning_rate(share: float, peak: float) -> float:
     """One cycle: up over the first seventh, down along a cosine (Smith, "Super-Convergence", 2018)."""
     warm = 0.15
     if share < warm:
         return peak * (0.05 + 0.95 * share / warm)
     return float(peak * (0.001 + 0.999 * 0.5 * (1 + np.cos(np.pi * (share - warm) / (1 - warm)))))
+
+
+def begin_run(folder: Path, config: TrainJointConfig) -> None:
+    """Write run.json and config.json, unless a run has begun in the folder."""
+    if not any(folder.glob(f"*-{checkpoint.STATE}")):
+        checkpoint.write_whole(folder / "run.json", (json.dumps(asdict(config), indent=2) + "\n").encode())
+        checkpoint.write_whole(folder / "config.json", config.model.to_json().encode())
 
 
 def open_run(
@@ -355,8 +384,6 @@ def open_run(
 
     path = folder / f"{stage}-{checkpoint.STATE}"
     if not path.exists():
-        checkpoint.write_whole(folder / "run.json", _run_json(config))
-        checkpoint.write_whole(folder / "config.json", config.model.to_json().encode())
         return {"history": [], "best": float("inf")}
     known = checkpoint.read_facts(path)
     if known.get("config") != json.loads(json.dumps(asdict(config))) or known.get("data") != data.fingerprint:
@@ -379,10 +406,6 @@ def save_run(
     """Replace the checkpoint of a stage."""
     known = {**facts, "config": asdict(config), "data": data.fingerprint}
     checkpoint.write_whole(folder / f"{stage}-{checkpoint.STATE}", checkpoint.pack(modules, optimizers, known))
-
-
-def _run_json(config: TrainJointConfig) -> bytes:
-    return (json.dumps(asdict(config), indent=2) + "\n").encode()
 
 
 def write_model(folder: Path, network: JointNetwork, name: str = "model.safetensors") -> str:

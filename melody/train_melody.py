@@ -61,6 +61,7 @@ def train_melody(
     if stage == "gan" and config.gan.pretrained and not (out / "model.safetensors").exists():
         raise ModelError(f"{out} holds no trained LSTM; train the stage lstm first, or all")
     content = read_data(data, config)
+    first_process = os.environ.get("RANK", "0") == "0"  # of several that `accelerate launch` started
     written: list[Path] = []
     if stage in ("lstm", "all"):
         train_lstm(content, config, out, cpu=cpu, progress=progress)
@@ -71,6 +72,8 @@ def train_melody(
         trained = train_gan(content, config, out, cpu=cpu, progress=progress)
         best = min(trained.history, key=lambda row: row["distance"])
         first = trained.history[0]
+        if not first_process:
+            return []
         logger.info(
             "the GAN's best round is %d: distance %.2f, before it %.2f", best["round"], best["distance"],
             first["distance"],
@@ -79,4 +82,4 @@ def train_melody(
         facts = {"lstm": first["distance"], "gan": best["distance"], "round": best["round"]}
         checkpoint.write_whole(out / "stages.json", (json.dumps(facts, indent=2) + "\n").encode())
         written.append(out / "stages.json")
-    return written
+    return written if first_process else []

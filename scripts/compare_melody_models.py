@@ -65,11 +65,11 @@ CANDIDATES = 4
 TEMPERATURES = (1.0, 0.96, 0.93, 0.9, 0.87)
 # Small enough that all of a comparison takes some minutes of one core: they rank, they do not set records.
 SYSTEMS = replace(
-    CONFIGS["lines"], hidden=64, head=48, key=16, epochs=4, max_songs=2000,
+    CONFIGS["lines"], hidden=64, head=48, key=16, epochs=4, max_songs=1500,
     gan=GanConfig(window=20, rounds=4, steps=8, batch=32, channels=32, samples=256, patience=8),
 )  # fmt: skip
 CONDITIONS = replace(
-    CONFIGS["full"], hidden=48, head=32, key=16, epochs=5, longest=64, dropout=0.1, chordless=0.1, endless=1,
+    CONFIGS["full"], hidden=48, head=32, key=16, epochs=4, longest=48, dropout=0.1, chordless=0.1, endless=1,
     max_songs=400,
 )  # fmt: skip
 WITHOUT: dict[str, tuple[str, ...]] = {

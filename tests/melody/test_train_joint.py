@@ -44,7 +44,7 @@ from melody.train_joint import (  # noqa: E402
     train_lstm,
 )
 
-GAN = GanConfig(rounds=2, steps=1, batch=6, window=12, channels=8, samples=12)
+GAN = GanConfig(rounds=2, steps=1, warm_up=2, batch=6, window=12, channels=8, samples=12)
 CONFIG = TrainJointConfig(
     hidden=16, head=12, key=4, epochs=2, batch=6, longest=40, dropout=0.0, input_dropout=0.0, learning_rate=0.03,
     gan=GAN,
@@ -384,7 +384,7 @@ def test_the_command_trains_both_stages_from_a_table(tmp_path: Path, run: Callab
     config = tmp_path / "small.json"
     config.write_text(
         '{"hidden": 12, "head": 8, "key": 4, "epochs": 1, "batch": 8, '
-        '"gan": {"rounds": 1, "steps": 1, "batch": 4, "window": 12, "channels": 8, "samples": 8}}'
+        '"gan": {"rounds": 1, "steps": 1, "warm_up": 1, "batch": 4, "window": 12, "channels": 8, "samples": 8}}'
     )
     result = run("--data", tmp_path, "--out", tmp_path / "run", "--config", config, "--cpu")
     assert result.exit_code == 0, result.output
