@@ -5,7 +5,7 @@ Source: CMUdict 0.7b and later fixes (github.com/cmusphinx/cmudict); licence in 
 """
 
 from bisect import bisect_right
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 DICTIONARY = Path(__file__).parent / "data" / "cmudict.txt"
@@ -22,7 +22,7 @@ def _dictionary() -> tuple[bytes, list[bytes], list[int]]:
     return data, [data[place + 1 : data.find(b"\t", place)] for place in places], places
 
 
-@cache
+@lru_cache(maxsize=1 << 16)  # words of any text are looked up, known or not
 def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     """All pronunciations of a lower-case word, most usual first, each a tuple of ARPAbet phones; () if unknown.
 
