@@ -31,6 +31,7 @@ from pipeline.errors import MissingExtraError, SettingsError
 from pipeline.seeds import MAX_SEED
 
 TEXT_COLUMNS = ("lyrics", "text")
+THEME_COLUMNS = ("theme", "text")
 MAX_LINE_BYTES = 8 * MAX_BYTES  # of a JSON or CSV record; what is longer is skipped without being held
 MAX_ID_LETTERS = 256
 _SAMPLE = 1 << 20  # of files too large to be read twice, so much of both ends goes into the fingerprint
@@ -440,31 +441,37 @@ def _first_line(error: BaseException) -> str:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def check_columns(source: Source, columns: Columns) -> None:
+def check_columns(source: Source, job: Job) -> None:
     """Raise SettingsError if a named column, or one with lyrics, is missing from an input with fixed columns."""
     there = source.columns()
     if there is None:
         return
+    columns = job.columns
     names = [getattr(columns, name) for name in Columns.__dataclass_fields__]
     missing = next((name for name in names if name is not None and name not in there), None)
     listed = ", ".join(map(_printable, there)) or "none"
     if missing is not None:
         raise SettingsError(f"the input has no column {missing!r}; it has {listed}")
-    if columns.text is None and not set(TEXT_COLUMNS) & set(there):
-        raise SettingsError(f"name the column with the lyrics with --text-column; the input has {listed}")
+    if columns.text is None and not set(_usual(job)) & set(there):
+        what = "themes" if job.writing else "lyrics"
+        raise SettingsError(f"name the column with the {what} with --text-column; the input has {listed}")
+
+
+def _usual(job: Job) -> tuple[str, ...]:
+    return THEME_COLUMNS if job.writing else TEXT_COLUMNS
 
 
 def read_rows(source: Source, job: Job) -> Iterator[Row]:
     """Read an input as rows, in order; what is wrong with a row stands in its `problem`."""
     seen = SeenIds()
     for number, record in enumerate(source.records()):
-        row = _row(number, record, job.columns)
+        row = _row(number, record, job.columns, _usual(job))
         if row.problem is None and not seen.add(row.id):
             row = replace(row, text="", problem=f"the id {row.id!r} belongs to an earlier row; ids must differ")
         yield row
 
 
-def _row(number: int, record: Record, columns: Columns) -> Row:
+def _row(number: int, record: Record, columns: Columns, usual: tuple[str, ...]) -> Row:
     values = record.values or {}
     row = Row(number, str(number), _printable(record.place))
     try:
@@ -473,7 +480,7 @@ def _row(number: int, record: Record, columns: Columns) -> Row:
             raise ValueError(record.problem)
         return replace(
             row,
-            text=_lyrics(values, columns.text),
+            text=_lyrics(values, columns.text, usual),
             title=_text(values, columns.title or "title", columns.title is not None),
             key=_text(values, columns.key),
             tempo=_number(values, columns.tempo),
@@ -507,13 +514,15 @@ def _id(values: Mapping[str, Any], column: str | None, number: int) -> str:
     return value
 
 
-def _lyrics(values: Mapping[str, Any], column: str | None) -> str:
-    name = column or next((name for name in TEXT_COLUMNS if name in values), None)
+def _lyrics(values: Mapping[str, Any], column: str | None, usual: tuple[str, ...]) -> str:
+    name = column or next((name for name in usual if name in values), None)
     if name is None or name not in values:
-        raise ValueError(f"there is no {column or ' or '.join(TEXT_COLUMNS)}")
+        raise ValueError(f"there is no {column or ' or '.join(usual)}")
     value = values[name]
     if not isinstance(value, str):
-        raise ValueError(f"{name}: lyrics must be text, got {_named(value)}")
+        raise ValueError(
+            f"{name}: {'a theme' if usual is THEME_COLUMNS else 'lyrics'} must be text, got {_named(value)}"
+        )
     if len(value) > MAX_BYTES:
         raise ValueError(f"{name}: the lyrics have more than {MAX_BYTES:,} characters; lyrics this long must be split")
     _check_unicode(value, name)

@@ -21,8 +21,8 @@ class OtherJobError(SettingsError):
 class Columns:
     """Names of the columns to read; a name of None is looked for under the usual names, or not used.
 
-    Text is looked for as `lyrics`, then `text`; the id as `id`, the title as `title`. All others are read only if
-    they are named.
+    Text is looked for as `lyrics`, then `text` (themes as `theme`, then `text`); the id as `id`, the title as `title`.
+    All others are read only if they are named.
     """
 
     text: str | None = None
@@ -37,6 +37,19 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """How lyrics are written about themes; the options mean what they mean to `songwright write`."""
+
+    model: str | None = None  # None: the default one
+    form: str = "V-C-V-C-B-C"
+    lines: str = ""
+    syllables: str = "natural"
+    rhyme: str = ""
+    metre: str = "free"
+    mood: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Everything that decides what a row becomes; the settings mean what they mean to `pipeline.compose.compose`.
 
@@ -45,6 +58,7 @@ class Job:
     """
 
     columns: Columns = field(default_factory=Columns)
+    writing: Writing | None = None  # the rows hold themes, not lyrics
     seed: int = 0
     key: str | None = None
     tempo: float | None = None
@@ -70,10 +84,11 @@ def manifest(job: Job, source: Mapping[str, Any]) -> dict[str, Any]:
 
     The versions are those of all that has a say in the bytes of the output.
     """
+    packages = ["mido", "numpy", "pyarrow"] + (["torch", "transformers"] if job.writing else [])
     return {
         "format": FORMAT,
         "program": PROGRAM,
-        "versions": {name: version(name) for name in ("mido", "numpy", "pyarrow")},
+        "versions": {name: version(name) for name in packages},
         "input": dict(source),
         "job": asdict(job) | {"formats": list(job.formats)},
         "seeds": "the seed of a song derives from the job's seed and the row's id, unless the row gives its own",

@@ -2,18 +2,20 @@
 
 import logging
 import traceback
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
 from lyrics.document import LyricsError
+from lyrics.errors import MissingExtraError, ModelFileError, RequestError
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 from melody import metrics
 from pipeline.batch.inputs import Row
 from pipeline.batch.job import Job
 from pipeline.compose import compose
-from pipeline.errors import MissingExtraError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.evaluation import sung_from_song
 from pipeline.names import safe_name
 from pipeline.render import render
@@ -51,22 +53,28 @@ class Failure:
         return asdict(self)
 
 
-def compose_row(row: Row, job: Job, pronouncer: Pronouncer) -> Composed | Failure:
+def compose_row(
+    row: Row, job: Job, pronouncer: Pronouncer, write: Callable[[Row, int], str] | None = None
+) -> Composed | Failure:
     """Compose one row; the same row and job always give the same.
 
     What is wrong with the row is returned, what is wrong with the machine (the disk, a missing package, memory) raised.
-    A fault of this program fails the row alone as well, with its traceback in the log.
+    `write`, if given, makes lyrics of the row's theme. A fault of this program fails the row alone as well, with its
+    traceback in the log.
     """
     if row.problem is not None:
         return Failure(row.number, row.id, row.place, row.problem)
     try:
+        theme = None if write is None else row.text
+        if write is not None:
+            row = replace(row, text=write(row, song_seed(row, job)))
         song = _compose(row, job, pronouncer)
         stem = f"{row.number:08d}-{safe_name(row.id)}"
         files = {f"{stem}.{name}": content for name, content in render(song, job.formats).items()}
-        return Composed(row.number, row.id, song.title, song.to_json(), features(row, song), files)
-    except (LyricsError, SettingsError) as error:
+        return Composed(row.number, row.id, song.title, song.to_json(), features(row, song) | {"theme": theme}, files)
+    except (LyricsError, RequestError, SettingsError) as error:
         return Failure(row.number, row.id, row.place, str(error))
-    except (OSError, MemoryError, MissingExtraError):
+    except (OSError, MemoryError, MissingExtraError, ModelFileError):
         raise
     except Exception as error:
         logger.error("row %d (%s): a fault of this program\n%s", row.number, row.id, traceback.format_exc())

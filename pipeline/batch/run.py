@@ -92,8 +92,12 @@ def run_batch(
         raise SettingsError(f"a batch needs at least one worker, got {workers}")
     for package in ("pyarrow", "matplotlib"):
         need(package)
-    check_columns(source, job.columns)
+    check_columns(source, job)
     rehearse(job, Pronouncer())
+    if job.writing is not None:
+        from pipeline.batch.themes import check_writing
+
+        check_writing(job.writing)
     store = _open(output)
     with _alone(store):
         wanted = manifest(job, source.fingerprint())

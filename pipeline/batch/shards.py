@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import count, islice
 from pathlib import Path
@@ -27,6 +27,7 @@ FEATURES: dict[str, str] = {
     "row": "int64",  # number in the input, from 0
     "id": "string",
     "title": "string",
+    "theme": "string",  # of which the lyrics were written, null where the input had lyrics
     "seed": "int64",
     "key": "string",
     "mode": "string",
@@ -138,6 +139,11 @@ class ShardMaker:
         self._job = job
         self._store = store
         rehearse(job, self._pronouncer())
+        self._write_lyrics: Callable[[Row, int], str] | None = None
+        if job.writing is not None:
+            from pipeline.batch.themes import ThemeWriter
+
+            self._write_lyrics = ThemeWriter(job.writing)
 
     def _pronouncer(self) -> Pronouncer:
         """Return a new pronouncer: it remembers words, so that one for all rows would grow without end."""
@@ -178,7 +184,7 @@ class ShardMaker:
             start = time.perf_counter()
             if row.number in shard.lethal:
                 row = replace(row, problem="every process that composed this row died")
-            outcome = compose_row(row, self._job, pronouncer)
+            outcome = compose_row(row, self._job, pronouncer, self._write_lyrics)
             if isinstance(outcome, Composed):
                 songs.add({name: getattr(outcome, name) for name in SONGS})
                 features.add(outcome.features)

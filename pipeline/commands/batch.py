@@ -25,6 +25,7 @@ from pipeline.commands.common import (
     failure,
     reporting,
 )
+from pipeline.commands.write import Form, Lines, Metre, Model, MoodName, RhymeScheme, Syllables
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -83,6 +84,16 @@ def batch(
     workers: Annotated[int | None, typer.Option("--workers", "-w", metavar="N", help="Processes [all cores].")] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="local or ray.")] = "local",
     address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster; else a local one.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="The rows hold themes: a language model writes the lyrics first.")
+    ] = False,
+    model: Model = None,
+    form: Form = "V-C-V-C-B-C",
+    lines: Lines = "",
+    syllables: Syllables = "natural",
+    rhyme: RhymeScheme = "",
+    metre: Metre = "free",
+    mood: MoodName = "",
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that fails.")] = False,
     max_failures: Annotated[int | None, typer.Option(metavar="N", help="Stop when more rows have failed.")] = None,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Log file [DIR/log.txt].")] = None,
@@ -96,7 +107,7 @@ def batch(
     """Compose a song to every row of INPUT; run it again to go on where it was stopped."""
     with reporting(verbose):
         from pipeline.batch.inputs import open_source
-        from pipeline.batch.job import Columns, Job
+        from pipeline.batch.job import Columns, Job, Writing
         from pipeline.batch.run import run_batch
         from pipeline.render import parse_formats
 
@@ -111,8 +122,12 @@ def batch(
             voice=voice_column,
             seed=seed_column,
         )
+        writing = Writing(model, form, lines, syllables, rhyme, metre, mood)
+        if not write and writing != Writing():
+            raise SettingsError("--model, --form, --lines, --syllables, --rhyme, --metre and --mood need --write")
         job = Job(
             columns,
+            writing=writing if write else None,
             seed=seed,
             key=key,
             tempo=tempo,

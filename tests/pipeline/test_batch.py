@@ -1,5 +1,6 @@
 import csv
 import gzip
+import importlib.util
 import io
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -533,6 +535,44 @@ def test_guessed_words_are_warned_of() -> None:
     composed = compose_row(Row(0, "x", "", "Blorfle the grumbuk\nWalk on"), Job(), Pronouncer())
     assert isinstance(composed, Composed)
     assert composed.features["warnings"][0] == "pronunciation guessed: blorfle, grumbuk"
+
+
+def test_themes_become_lyrics_and_lyrics_songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lyrics.lm import load_model
+    from lyrics.writing.request import Request
+    from lyrics.writing.writer import write
+
+    spec = importlib.util.spec_from_file_location("tiny_lm", Path(__file__).parents[1] / "lyrics" / "tiny_lm.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tiny = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tiny)
+    model = str(tiny.save_tiny_model(tmp_path / "model"))
+    monkeypatch.setattr("lyrics.embedding.embed", lambda texts: np.full((len(texts), 384), 384**-0.5, np.float32))
+    themes = [{"id": "a", "theme": "a night train"}, {"id": "b", "theme": ""}, {"id": "c", "theme": "an orchard"}]
+    source = tmp_path / "themes.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in themes))
+    options = ("--write", "--model", model, "--form", "C", "--lines", "2", "--syllables", "5", "-w", "1")
+    result = run(source, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 3, result.stderr
+    assert [error["id"] for error in errors(tmp_path / "out")] == ["b"]
+    features, songs = table(tmp_path / "out", "features"), table(tmp_path / "out", "songs")
+    assert [(row["id"], row["theme"], row["num_lines"]) for row in features] == [
+        ("a", "a night train", 2),
+        ("c", "an orchard", 2),
+    ]
+    request = Request("an orchard", form="C", lines="2", syllables="5", seed=features[1]["seed"])
+    written = write(request, load_model(model, precision="float32")).text
+    sung = Song.from_json(songs[1]["document"]).to_lyrics()
+    assert [line.text for section in sung.sections for line in section.lines] == written.splitlines()[-2:]
+    # Begun anew, and in another order, it is the same song.
+    source.write_text("".join(json.dumps(row) + "\n" for row in reversed(themes)))
+    assert run(source, "-o", tmp_path / "again", *options).exit_code == 3
+    assert table(tmp_path / "again", "songs")[0]["document"] == songs[1]["document"]
+    result = run(source, "-o", tmp_path / "more", "--form", "C")
+    assert (result.exit_code, "need --write" in result.stderr) == (2, True)
+    result = run(source, "-o", tmp_path / "more", "--write", "--rhyme", "7")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
 
 
 def test_seen_ids_are_found_through_all_merges(monkeypatch: pytest.MonkeyPatch) -> None:
