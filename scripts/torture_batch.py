@@ -1,6 +1,6 @@
 """Kill batches at random moments, finish them, and compare the outcome byte for byte with an undisturbed run.
 
-    python scripts/torture_batch.py [--trials 50] [--cold 20] [--ray 5] [--rows 60] [--seed 1]
+    python scripts/torture_batch.py [--trials 50] [--cold 20] [--ray 5] [--rows 24] [--seed 1]
 
 Each trial starts the command, sends SIGKILL to its whole process group at a moment drawn at random between its start
 and the time that an undisturbed run took, and repeats that up to three times; then it lets the command finish. Runs
@@ -27,14 +27,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
-import matplotlib.figure  # noqa: F401 - loaded here, so that forked runs begin at once
 import psutil
 from benchmark import WORDS
 
-from lyrics.pronounce import Pronouncer
-from pipeline.batch.job import Job
-from pipeline.batch.rows import rehearse
-from pipeline.cli import app
+from pipeline.cli import app  # sets the threads of the linear algebra library; what needs it is imported later
 
 COMMAND = [sys.executable, "-c", "from pipeline.cli import app; app()", "batch"]
 NOT_EXACT = re.compile(r"log\.txt|timing/.*")  # what tells of time
@@ -96,6 +92,17 @@ def _run_forked(arguments: list[str]) -> None:
     app(["batch", *arguments])
 
 
+def preload() -> None:
+    """Load what forked runs need."""
+    import matplotlib.figure  # noqa: F401
+
+    from lyrics.pronounce import Pronouncer
+    from pipeline.batch.job import Job
+    from pipeline.batch.rows import rehearse
+
+    rehearse(Job(), Pronouncer())
+
+
 def finish(arguments: list[str], *, fork: bool) -> float:
     """Run a batch to its end; return the seconds it took."""
     began = time.monotonic()
@@ -155,18 +162,18 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--cold", type=int, default=20, help="of these, trials with two workers")
     parser.add_argument("--ray", type=int, default=5, help="trials with two Ray workers, one of them killed")
-    parser.add_argument("--rows", type=int, default=60)
+    parser.add_argument("--rows", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     differ = 0
-    size = 5
+    size = 3
     shards = -(-options.rows // size)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_rows(folder / "in.jsonl", options.rows)
         common = [str(folder / "in.jsonl"), "--shard-size", str(size), "--format", "mid", "--quiet"]
-        rehearse(Job(), Pronouncer())
+        preload()
         finish([*common, "-o", str(folder / "warm"), "-w", "1"], fork=True)
         seconds = {
             1: finish([*common, "-o", str(folder / "whole"), "-w", "1"], fork=True),
