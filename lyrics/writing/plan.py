@@ -118,6 +118,15 @@ _LEAST_RHYMES = 2  # perfect ones, for a word that the user puts at the end of a
 _LEAST_ENDS = 4  # poems that end a line on a word: else it is no natural line end
 
 
+# Content words that promise more words: a line that ends on one of them sounds cut off.
+_OPEN_ENDS = frozenset(
+    "how just very even only quite rather own same whole mere let lets make makes making put puts seem seems become "
+    "becomes get gets got give gives giving bring brings take takes want wants need needs like likes tell tells "
+    "also once then thus least many few several such every each another other "
+    "no not".split()
+)
+
+
 def may_end(word: SungWord) -> bool:
-    """Whether a line may end on a word of the table: a content word that lines do end on."""
-    return word.content and word.ends >= _LEAST_ENDS and "'" not in word.text
+    """Whether a line may end on a word of the table: a content word that lines do end on, and that closes them."""
+    return word.content and word.ends >= _LEAST_ENDS and "'" not in word.text and word.text not in _OPEN_ENDS
