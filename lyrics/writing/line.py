@@ -46,7 +46,7 @@ class Effort:
     """How hard the writer tries; more is better and slower."""
 
     candidates: int = 24  # sampled at a time
-    rounds: int = 2  # at most, for a line whose best candidate is poor; twice as many where it must rhyme
+    rounds: int = 1  # at most, for a line whose best candidate is poor; twice as many where it must rhyme
     good: float = -1.5  # a score that needs no further round
     examined: int = 10  # candidates whose likelihood without the theme and whose meaning are computed
     temperature: float = 0.75
