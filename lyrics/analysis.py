@@ -1,12 +1,17 @@
-"""What can be read off the lyrics: syllables, stress, metre, rhymes, the hook, mood and themes."""
+"""What can be read off the lyrics: syllables, stress, metre, rhymes, form, hook, mood, themes, what is hard to sing."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lyrics.document import Lyrics, Role, Section
+from lyrics.document import Line, Lyrics, Role, Section
+from lyrics.form import Guess, Uneven, find_refrains, find_uneven, guess_roles
 from lyrics.mood import Mood, find_mood
 from lyrics.prosody import Metre, find_metre
 from lyrics.rhyme import Rhyme, find_rhymes, rhyme_scheme
+from lyrics.singability import Warning, find_warnings
+from lyrics.themes import Theme, find_themes
+from lyrics.viewpoint import PointOfView, find_point_of_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class SectionAnalysis:
     pattern: str | None  # syllables per line where they make a stanza: "8.6.8.6"
     rhyme_scheme: str  # "ABAB", "-A-A"; "" in a section without words
     rhyme_labels: tuple[str, ...]
+    rhyme_words: tuple[tuple[str, ...], ...]  # the words that carry each rhyme, "A" first
+    guess: Guess | None  # what the section may be, where it has no tag and is more than the verse it is taken for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,19 @@ class Analysis:
     metre: str  # of all lines together
     foot: str
     mood: Mood
+    themes: tuple[Theme, ...]  # at most three, the strongest first
+    point_of_view: PointOfView
     hook: Hook | None  # None if no line is sung twice
+    refrains: tuple[str, ...]  # lines that begin or end several sections
+    uneven: tuple[Uneven, ...]  # lines that break a parallel by their number of syllables
+    warnings: tuple[Warning, ...]  # what will be hard to sing
     num_lines: int  # as sung, repeats included, like the next two
     num_words: int
     num_syllables: int
 
 
-def analyze(lyrics: Lyrics) -> Analysis:
-    """Analyze parsed lyrics.
+def analyze(lyrics: Lyrics, *, judge_mood: Callable[[Sequence[Line]], Mood] = find_mood) -> Analysis:
+    """Analyze parsed lyrics; `judge_mood` may be `lyrics.meaning.find_deep_mood`.
 
     Raises ValueError if they have no lines (`parse_lyrics` never gives such lyrics).
     """
@@ -76,25 +88,31 @@ def analyze(lyrics: Lyrics) -> Analysis:
     originals = [section for section in lyrics.sections if section.lines and section.repeat_of is None]
     metres = {section.id: find_metre(section.lines) for section in originals}
     rhymes = {section.id: find_rhymes(section.lines) for section in originals}
+    guesses = guess_roles(lyrics)
     sections = []
     for section in lyrics.sections:
         original = section.repeat_of or section.id
-        sections.append(_section(section, metres.get(original), rhymes.get(original, ())))
+        sections.append(_section(section, metres.get(original), rhymes.get(original, ()), guesses.get(section.id)))
     whole = find_metre([line for section in originals for line in section.lines])
     return Analysis(
         title=lyrics.title,
         sections=tuple(sections),
         metre=whole.name,
         foot=whole.foot,
-        mood=find_mood(sung),
+        mood=judge_mood(sung),
+        themes=find_themes(sung),
+        point_of_view=find_point_of_view(sung),
         hook=_hook(lyrics),
+        refrains=tuple(line.text for line in find_refrains(lyrics)),
+        uneven=find_uneven(lyrics),
+        warnings=tuple(warning for section in originals for warning in find_warnings(section.lines)),
         num_lines=len(sung),
         num_words=sum(len(line.words) for line in sung),
         num_syllables=sum(len(line.syllables) for line in sung),
     )
 
 
-def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...]) -> SectionAnalysis:
+def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...], guess: Guess | None) -> SectionAnalysis:
     lines: tuple[LineAnalysis, ...] = ()
     if metre is not None:
         lines = tuple(
@@ -126,7 +144,18 @@ def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...]) -
         pattern=metre.pattern if metre else None,
         rhyme_scheme=rhyme_scheme(rhymes),
         rhyme_labels=tuple(rhyme.label for rhyme in rhymes),
+        rhyme_words=_rhyme_words(rhymes),
+        guess=guess,
     )
+
+
+def _rhyme_words(rhymes: tuple[Rhyme, ...]) -> tuple[tuple[str, ...], ...]:
+    """Group the rhyming words by label, in order of appearance."""
+    groups: dict[str, list[str]] = {}
+    for rhyme in rhymes:
+        if rhyme.kind is not None:
+            groups.setdefault(rhyme.label, []).append(rhyme.word)
+    return tuple(tuple(words) for words in groups.values())
 
 
 def _hook(lyrics: Lyrics) -> Hook | None:

@@ -1,33 +1,42 @@
-"""The mood of a lyric by a word list: how glad or sad (valence), how excited or calm (energy), and its themes.
+"""The mood of a lyric: how glad or sad (valence), how excited or calm (energy), after Russell (1980).
 
-`data/mood.tsv` was written for this project. The two axes are those of Russell (1980). A negation up to three words
-before a word turns its valence around at half strength ("not happy" is less sad than "sad"), and takes away half of its
-energy; "so" and "very" strengthen. Means are drawn towards 0 while few words are known.
+`data/mood.txt`, written for this project, gives words and phrases their place on the two axes; the longest phrase that
+fits wins ("not alone" before "alone"). A negation up to three words before an entry turns its valence around at half
+strength ("not happy" is less sad than "sad") and takes away half of its energy; "so" and "very" strengthen. Beside the
+words count a few signs that need no dictionary: exclamation marks, words said twice in a row ("run, run"), "we", "I",
+negations. `data/mood.json` holds their weights, fitted by scripts/train_mood.py on couplets labelled for this project;
+data/mood.CARD.md has the scores. Means are drawn towards the middle while few words are known.
+
+Words alone miss what stands between the lines; `lyrics.meaning` reads the mood from sentence embeddings, which needs
+torch and is used where it is asked for.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import tanh
 from pathlib import Path
 
 from lyrics.document import Line
 
-LEXICON = Path(__file__).parent / "data" / "mood.tsv"
+LEXICON = Path(__file__).parent / "data" / "mood.txt"
+WEIGHTS = Path(__file__).parent / "data" / "mood.json"
 
-_NEGATIONS = frozenset(
-    "not no never without nothing nobody nowhere none neither nor hardly barely cannot ain't".split()
-)
+_NEGATIONS = frozenset("not no never without nothing nobody nowhere none neither nor hardly barely cannot".split())
 _INTENSIFIERS = frozenset("so very really too such deeply truly".split())
 _NEGATION_REACH = 3  # words
+_POLAR = frozenset("any anymore since when why how".split())  # entries that begin so stay as they are when negated
 _INTENSITY = 1.3
 _PRIOR_WORDS = 3  # known words of mood 0 that every text is given
-_EXCLAMATION = 0.3  # energy of a text whose every line ends in "!"
+_WE = frozenset("we us our ours we're we'll we've we'd let's".split())
+_I = frozenset("i me my mine i'm i'll i've i'd".split())
 
 
 @dataclass(frozen=True, slots=True)
 class MoodWord:
-    """A word that carries the mood."""
+    """A word or phrase that carries the mood."""
 
     word: str  # as in the word list; "not happy" where negated
     count: int
@@ -42,69 +51,132 @@ class Mood:
     valence: float  # -1 sad to 1 glad
     energy: float  # -1 calm to 1 excited
     words: tuple[MoodWord, ...]  # those that carry most, first
-    themes: tuple[str, ...]  # at most three, the strongest first
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    word: str
-    valence: float
-    energy: float
-    theme: str
+class Signs:
+    """What the mood is reckoned from, each a mean over words or lines."""
+
+    known: float  # 0 if no word is known, towards 1 the more there are; it keeps the zero of the scales in the middle
+    words_valence: float
+    words_energy: float
+    shouted: float  # share of lines that end in "!"
+    repeated: float  # share of lines in which words are said twice in a row
+    negated: float  # negations per line
+    we: float  # "we", "us", "our" per line
+    i: float  # "I", "me", "my" per line
 
 
 @cache
-def _lexicon() -> dict[str, _Entry]:
+def _lexicon() -> dict[str, tuple[float, float]]:
     entries = {}
     for row in LEXICON.read_text(encoding="utf-8").splitlines():
         if not row.startswith("#"):
-            word, valence, energy, theme = row.split("\t")
-            entries[word] = _Entry(word, float(valence), float(energy), theme)
+            valence, energy, words = row.split("\t")
+            entries.update(dict.fromkeys(words.split(", "), (float(valence), float(energy))))
     return entries
+
+
+@cache
+def _phrases() -> dict[str, tuple[str, ...]]:
+    """Phrases of several words by their first word, the longest first."""
+    phrases: dict[str, list[str]] = {}
+    for entry in _lexicon():
+        if " " in entry:
+            phrases.setdefault(entry.split()[0], []).append(entry)
+    return {
+        first: tuple(sorted(found, key=lambda entry: (-entry.count(" "), entry))) for first, found in phrases.items()
+    }
+
+
+@cache
+def _weights() -> dict[str, dict[str, float]]:
+    weights: dict[str, dict[str, float]] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return weights
 
 
 def find_mood(lines: Iterable[Line], *, num_words: int = 12) -> Mood:
     """Judge the mood of lines as often as they are sung; at most `num_words` words are named."""
-    found: Counter[tuple[str, float, float]] = Counter()
-    themes: Counter[str] = Counter()
-    num_lines = num_exclamations = 0
-    for line in lines:
-        num_lines += 1
-        num_exclamations += line.text.rstrip("\"'”’) ").endswith("!")
-        words = [word.text.lower().replace("’", "'") for word in line.words]
-        for index, word in enumerate(words):
-            entry = _look_up(word)
-            if entry is None:
-                continue
-            before = words[max(0, index - _NEGATION_REACH) : index]
-            valence, energy, name = entry.valence, entry.energy, entry.word
-            if any(other in _NEGATIONS or other.endswith("n't") for other in before):
-                valence, energy, name = -valence / 2, energy / 2, f"not {name}"
-            elif before and before[-1] in _INTENSIFIERS:
-                valence, energy = valence * _INTENSITY, energy * _INTENSITY
-            found[name, valence, energy] += 1
-            if entry.theme:
-                themes[entry.theme] += 1
-    total = sum(found.values()) + _PRIOR_WORDS
-    shouting = _EXCLAMATION * num_exclamations / max(1, num_lines)
+    signs, carriers = read_signs(lines)
+    weights = _weights()
     return Mood(
-        valence=_clamp(sum(count * valence for (_, valence, _), count in found.items()) / total),
-        energy=_clamp(sum(count * energy for (_, _, energy), count in found.items()) / total + shouting),
-        words=_strongest(found, num_words),
-        themes=tuple(theme for theme, count in themes.most_common(3) if count >= 2),
+        valence=_judged(signs, weights["valence"]),
+        energy=_judged(signs, weights["energy"]),
+        words=carriers[:num_words],
     )
 
 
-def _strongest(found: Counter[tuple[str, float, float]], num_words: int) -> tuple[MoodWord, ...]:
-    words = [
-        MoodWord(name, count, round(valence, 2), round(energy, 2)) for (name, valence, energy), count in found.items()
-    ]
-    words.sort(key=lambda word: (-word.count * (abs(word.valence) + abs(word.energy)), word.word))
-    return tuple(words[:num_words])
+def _judged(signs: Signs, weights: dict[str, float]) -> float:
+    total = sum(getattr(signs, name) * weight for name, weight in weights.items())
+    return round(tanh(total), 3)
 
 
-def _clamp(value: float) -> float:
-    return round(max(-1.0, min(1.0, value)), 3)
+def read_signs(lines: Iterable[Line]) -> tuple[Signs, tuple[MoodWord, ...]]:
+    """Find what the mood is reckoned from, and the words and phrases of the list that stand in the lines."""
+    found: Counter[tuple[str, float, float]] = Counter()
+    counts: Counter[str] = Counter()
+    for line in lines:
+        words = plain_words(line)
+        found.update(_entries(words))
+        counts["lines"] += 1
+        counts["shouted"] += line.text.rstrip("\"'”’) ").endswith("!")
+        counts["repeated"] += _repeats(words)
+        counts["negated"] += sum(map(_negates, words))
+        counts["we"] += sum(word in _WE for word in words)
+        counts["i"] += sum(word in _I for word in words)
+    total = found.total() + _PRIOR_WORDS
+    num_lines = max(1, counts["lines"])
+    signs = Signs(
+        known=found.total() / total,
+        words_valence=sum(count * valence for (_, valence, _), count in found.items()) / total,
+        words_energy=sum(count * energy for (_, _, energy), count in found.items()) / total,
+        **{name: counts[name] / num_lines for name in ("shouted", "repeated", "negated", "we", "i")},
+    )
+    carriers = (MoodWord(word, count, round(v, 2), round(e, 2)) for (word, v, e), count in found.items() if v or e)
+    return signs, tuple(
+        sorted(carriers, key=lambda word: (-word.count * (abs(word.valence) + abs(word.energy)), word.word))
+    )
+
+
+def _entries(words: Sequence[str]) -> list[tuple[str, float, float]]:
+    """Find the entries of the list in a line, negated or strengthened where they are."""
+    entries = []
+    index = 0
+    while index < len(words):
+        entry = _phrase(words, index) or _look_up(words[index])
+        if entry is None:
+            index += 1
+            continue
+        valence, energy = _lexicon()[entry]
+        before = words[max(0, index - _NEGATION_REACH) : index]
+        name = entry
+        if any(map(_negates, before)) and not _negates(words[index]) and words[index] not in _POLAR:
+            valence, energy, name = -valence / 2, energy / 2, f"not {entry}"
+        elif before and before[-1] in _INTENSIFIERS:
+            valence, energy = valence * _INTENSITY, energy * _INTENSITY
+        entries.append((name, valence, energy))
+        index += 1 + entry.count(" ")
+    return entries
+
+
+def _phrase(words: Sequence[str], index: int) -> str | None:
+    for phrase in _phrases().get(words[index], ()):
+        if list(words[index : index + 1 + phrase.count(" ")]) == phrase.split():
+            return phrase
+    return None
+
+
+def _negates(word: str) -> bool:
+    return word in _NEGATIONS or word.endswith("n't")
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """Whether one to four words are said twice in a row."""
+    return any(
+        words[start : start + size] == words[start + size : start + 2 * size]
+        for size in range(1, 5)
+        for start in range(len(words) - 2 * size + 1)
+    )
 
 
 # Endings with what stands in their place in the word list; a doubled consonant before them may be single there.
@@ -128,18 +200,28 @@ _ENDINGS = (
 )
 
 
-def _look_up(word: str) -> _Entry | None:
-    lexicon = _lexicon()
-    entry = lexicon.get(word)
-    if entry is not None or len(word) < 4:
-        return entry
+def plain_words(line: Line) -> list[str]:
+    """Return the words of a line in small letters, with straight apostrophes."""
+    return [word.text.lower().replace("’", "'").replace("‘", "'") for word in line.words]
+
+
+@cache
+def _look_up(word: str) -> str | None:
+    return find_form(word, _lexicon())
+
+
+def find_form(word: str, entries: Container[str]) -> str | None:
+    """Find the entry that a word is a form of: itself, or with another ending."""
+    if word in entries:
+        return word
+    if len(word) < 4:
+        return None
     for ending, replacements in _ENDINGS:
         if word.endswith(ending):
             stem = word[: -len(ending)]
             for replacement in replacements:
-                entry = lexicon.get(stem + replacement)
-                if entry is not None and len(entry.word) > 2:
-                    return entry
-            if len(stem) > 3 and stem[-1] == stem[-2] and stem[:-1] in lexicon:
-                return lexicon[stem[:-1]]
+                if len(stem + replacement) > 2 and stem + replacement in entries:
+                    return stem + replacement
+            if len(stem) > (4 if ending == "y" else 3) and stem[-1] == stem[-2] and stem[:-1] in entries:
+                return stem[:-1]
     return None

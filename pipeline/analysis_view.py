@@ -25,6 +25,12 @@ def show(lyrics: Lyrics, analysis: Analysis, console: Console) -> None:
             words = [line.words for line in section.lines]
             console.print(_section(analysed, words))
         seen.add(analysed.id)
+    remarks = _remarks(analysis)
+    if remarks:
+        console.print()
+        console.print(Text("To look at before singing", style="bold"))
+        for remark in remarks:
+            console.print(Text(f"  {remark}"), soft_wrap=True)
     guessed = sorted({word for section in analysis.sections for line in section.lines for word in line.guessed})
     if guessed:
         console.print()
@@ -46,16 +52,38 @@ def _head(analysis: Analysis) -> RenderableType:
         ("form", ", ".join(section.label for section in analysis.sections)),
         ("metre", analysis.metre),
         ("mood", f"valence {mood.valence:+.2f}, energy {mood.energy:+.2f}{_carriers(analysis)}"),
-        ("themes", ", ".join(mood.themes) or "-"),
+        ("themes", "; ".join(f"{theme.name} ({', '.join(theme.words[:4])})" for theme in analysis.themes) or "-"),
+        ("speaks", _voice(analysis)),
     ]
     if analysis.hook is not None:
         rows.append(("hook", f"{analysis.hook.text} ({analysis.hook.count} times)"))
+    if analysis.refrains:
+        rows.append(("refrain", "; ".join(analysis.refrains)))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, Text(value))
     return table
+
+
+def _voice(analysis: Analysis) -> str:
+    view = analysis.point_of_view
+    return f"{view.name}, calling {', '.join(view.addressed)}" if view.addressed else view.name
+
+
+def _remarks(analysis: Analysis) -> list[str]:
+    """Say in a sentence each, by line, what breaks a parallel and what is hard to sing."""
+    remarks = [
+        (
+            one.line,
+            f"{one.num_syllables} syllables where line{'s' * (len(one.parallel) > 1)} "
+            f"{', '.join(map(str, one.parallel))} {'have' if len(one.parallel) > 1 else 'has'} {one.others}",
+        )
+        for one in analysis.uneven
+    ]
+    remarks += [(one.line, f"{one.kind}, “{one.words}”: {one.suggestion}") for one in analysis.warnings]
+    return [f"line {line}: {text}" for line, text in sorted(remarks)]
 
 
 def _carriers(analysis: Analysis) -> str:
@@ -65,6 +93,8 @@ def _carriers(analysis: Analysis) -> str:
 
 def _section(section: SectionAnalysis, words: list[tuple[Word, ...]]) -> RenderableType:
     heading = Text.assemble((section.label, "bold"), f"  {section.role.value}")
+    if section.guess is not None:
+        heading.append(f" (perhaps a {section.guess.role.value}: {section.guess.reason})")
     if section.metre:
         heading.append(f", {section.metre} (fit {section.fit:.2f})")
     if section.rhyme_scheme:

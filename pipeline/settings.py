@@ -29,15 +29,17 @@ VOICES: dict[str, tuple[int, int]] = {
 }
 LOWEST, HIGHEST = 21, 108  # the piano's keyboard
 MIN_TEMPO, MAX_TEMPO = 30, 300  # quarter notes per minute
-_DARK, _BRIGHT = -0.05, 0.08  # valence under which a song is in minor, and over which in major
+_DARK, _BRIGHT = -0.1, 0.15  # valence under which a song is in minor, and over which in major
 _MINOR_SHARE = 0.3  # of the songs between
-_LIVELY, _CALM = 0.25, 0.05  # energy; the words of half of the songs in the corpus lie between 0.1 and 0.2
+_LIVELY, _CALM = 0.28, -0.35  # energy; the words of half of the songs in the corpus lie between -0.33 and 0.27
 _TRIPLE_FEET = ("anapestic", "dactylic")
-_SACRED = 3  # words of faith that make a stanzaic song a hymn
-_MEAN_ENERGY = 0.15
+_SACRED = 3  # different words of faith that make a stanzaic song a hymn, and of Christmas a carol
+_MEAN_ENERGY = 0.0
 # Quarter notes per minute at the mean energy, and how many more for a unit of energy.
 # In 6/8, 96 is 64 dotted quarters a minute.
-_TEMPO = {"4/4": (100, 80), "3/4": (110, 80), "2/4": (92, 70), "6/8": (98, 80), "12/8": (100, 80)}
+_TEMPO = {"4/4": (100, 26), "3/4": (110, 26), "2/4": (92, 22), "6/8": (98, 26), "12/8": (100, 26)}
+# More quarter notes per minute for what a song is about, by its strongest theme.
+_THEME_TEMPO = {"party": 8, "freedom": 4, "night": -4, "loss": -6}
 _SLOWEST, _FASTEST = 60, 138
 _TITLE_WORDS = 7
 _MARKS = ',.;:!?()-–—"“”'
@@ -203,19 +205,15 @@ def _style(lyrics: Lyrics, analysis: Analysis) -> tuple[str, str]:
     verses = [section for section in analysis.sections if section.lines and section.repeat_of is None]
     strophic = len(verses) > 1 and all(section.role is Role.VERSE for section in verses)
     iambic = sum(section.foot == "iambic" for section in verses) > len(verses) / 2
-    sacred = [word.word for word in analysis.mood.words if word.word in _FAITH]
-    count = sum(word.count for word in analysis.mood.words if word.word in _FAITH)
-    if count >= _SACRED and strophic:
-        return "hymn", f"verses in one metre about {_listed(sacred)}"
+    first = analysis.themes[0] if analysis.themes else None
+    if strophic and first is not None and len(first.words) >= _SACRED:
+        if first.name == "faith":
+            return "hymn", f"verses without a chorus about {_listed(first.words)}"
+        if first.name == "christmas":
+            return "carol", f"verses without a chorus about {_listed(first.words)}"
     if strophic and iambic:
         return "folk", "verses without a chorus, in an iambic metre"
     return "folk", "no section is tagged as a chorus"
-
-
-_FAITH = frozenset(
-    "alleluia amen angel angels christ divine god gospel grace heaven heavenly holy hymn jesus lord mercy praise pray "
-    "prayer praying psalm redeem redeemed redeemer sacred salvation savior saviour".split()
-)
 
 
 def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
@@ -236,7 +234,7 @@ def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
         foot = max(_TRIPLE_FEET, key=lambda foot: votes.get(foot, 0.0))
         reason = f"most lines are {foot}: one stress in three syllables"
         # Compound time rocks along, three beats stand more calmly.
-        lively = _share(seed, "meter", lyrics) < 0.5 + analysis.mood.energy
+        lively = _share(seed, "meter", lyrics) < 0.65 + 0.3 * analysis.mood.energy
         return (Meter(6, 8) if lively else Meter(3, 4)), reason
     foot = max((foot for foot in votes if foot not in _TRIPLE_FEET), key=lambda foot: votes[foot])
     return Meter(4, 4), f"most lines are {foot}: one stress in two syllables"
@@ -281,14 +279,17 @@ def _key(
 def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple[float, str]:
     energy = analysis.mood.energy
     base, gain = _TEMPO[str(meter)]
-    qpm = base + gain * (energy - _MEAN_ENERGY) + 8 * (_share(seed, "tempo", lyrics) - 0.5)
+    theme = analysis.themes[0] if analysis.themes else None
+    shift = _THEME_TEMPO.get(theme.name, 0) if theme else 0
+    qpm = base + gain * (energy - _MEAN_ENERGY) + shift + 8 * (_share(seed, "tempo", lyrics) - 0.5)
     step = 3 if meter.denominator == 8 else 2  # a whole number of felt beats a minute, dotted quarters in 6/8
     tempo = float(step * round(min(max(qpm, _SLOWEST), _FASTEST) / step))
+    about = f"; {'faster' if shift > 0 else 'slower'} for a song about {theme.name}" if theme and shift else ""
     if energy > _LIVELY:
-        return tempo, f"the words are lively{_examples(analysis, 1, energy=True)}"
+        return tempo, f"the words are lively{_examples(analysis, 1, energy=True)}{about}"
     if energy < _CALM:
-        return tempo, f"the words are calm{_examples(analysis, -1, energy=True)}"
-    return tempo, "the words are neither calm nor excited"
+        return tempo, f"the words are calm{_examples(analysis, -1, energy=True)}{about}"
+    return tempo, f"the words are neither calm nor excited{about}"
 
 
 def _examples(analysis: Analysis, sign: int, *, energy: bool = False) -> str:
@@ -300,5 +301,5 @@ def _examples(analysis: Analysis, sign: int, *, energy: bool = False) -> str:
     return f" ({', '.join(names)})" if names else ""
 
 
-def _listed(words: list[str]) -> str:
+def _listed(words: tuple[str, ...]) -> str:
     return " and ".join(words[:2])

@@ -100,17 +100,27 @@ def compose(
 
 @app.command()
 def analyze(
-    lyrics: Lyrics, pronunciations: Pronunciations = None, as_json: AsJson = False, verbose: Verbose = False
+    lyrics: Lyrics,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read the mood with a transformer; needs the extra [lm] and some seconds.")
+    ] = False,
+    pronunciations: Pronunciations = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Show what can be read off LYRICS: syllables, stress, metre, rhyme, sections, mood, themes."""
+    """Show what can be read off LYRICS: syllables, metre, rhyme, form, hook, mood, themes, what is hard to sing."""
     with reporting(verbose):
         from dataclasses import asdict
 
         from lyrics.analysis import analyze as analyze_lyrics
+        from lyrics.mood import find_mood
         from lyrics.parse import read_lyrics
 
         parsed = read_lyrics(None if str(lyrics) == "-" else lyrics, pronouncer(pronunciations))
-        analysis = analyze_lyrics(parsed)
+        judge_mood = find_mood
+        if deep:
+            from lyrics.meaning import find_deep_mood as judge_mood  # torch loads here
+        analysis = analyze_lyrics(parsed, judge_mood=judge_mood)
         if as_json:
             print_json(asdict(analysis))
         else:

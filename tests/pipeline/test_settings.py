@@ -61,7 +61,7 @@ def chosen(text: str, **given: Any) -> Settings:
 def with_mood(valence: float, energy: float) -> tuple[Lyrics, Analysis]:
     lyrics, analysis = read(HYMN)
     values = {field.name: getattr(analysis, field.name) for field in fields(analysis)}
-    return lyrics, Analysis(**(values | {"mood": Mood(valence, energy, (), ())}))
+    return lyrics, Analysis(**(values | {"mood": Mood(valence, energy, ())}))
 
 
 def test_dark_words_are_in_minor_and_the_reason_names_them() -> None:
