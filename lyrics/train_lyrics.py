@@ -12,7 +12,7 @@ from typing import Any
 
 from lyrics.errors import TrainingError, need
 from lyrics.lm import load_bare, quiet
-from lyrics.model_store import DEFAULT_MODEL, find_or_pull
+from lyrics.model_store import DEFAULT_MODEL, find_or_pull, known_model
 from lyrics.pronounce import Pronouncer
 from lyrics.train_lm import AdapterConfig, Point, Trained, train
 from lyrics.verse import Cleaned, Lesson, clean, lessons, read_verse
@@ -66,6 +66,8 @@ def train_lyrics(
     folder = find_or_pull(model, say)
     with quiet():
         base, tokenizer = load_bare(folder, model)
+        known = known_model(model)
+        base.name_or_path = known.hub_id if known else model  # what the adapter says that it belongs to
         say("reading and cleaning the verse ...")
         found, cleaned = make_lessons(data, tokenizer, seed=config.seed, num_poems=num_poems)
         for reason, count in cleaned.dropped:

@@ -201,3 +201,22 @@ def test_the_default_model_reaches_a_given_end_word() -> None:
     )
     lines = [model.decode(tokens) for tokens in model.sample(song, 8, seed=0, temperature=0.7, max_tokens=14)]
     assert sum(line.rstrip("\n?! ").endswith("night") for line in lines) >= 6, lines
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_fewer_bits_say_nearly_the_same(model: Any, tiny_folder: Path, precision: str) -> None:
+    from lyrics.lm import load_model
+
+    other = load_model(str(tiny_folder), precision=precision)
+    assert other.shares_prefix
+    tokens = model.encode(LINE)
+    full, rounded = (which.score(which.start(BRIEF), [tokens])[0] for which in (model, other))
+    assert np.allclose(full, rounded, atol=0.5)
+    assert not np.array_equal(full, rounded)
+
+
+def test_a_precision_that_is_none_is_named(tiny_folder: Path) -> None:
+    from lyrics.lm import load_model
+
+    with pytest.raises(ModelChoiceError, match="must be float32 or bfloat16 or int8, got 'int4'"):
+        load_model(str(tiny_folder), precision="int4")
