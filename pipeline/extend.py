@@ -6,6 +6,7 @@ the tune's. Without words the form and the rhythms come from melody/continuation
 its first lines taking up the rhythms of the tune's phrases.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -40,8 +41,10 @@ MAX_NEW_BARS = 200
 _BEYOND = 2  # semitones by which the continuation may leave the range of the tune
 _LEAST_SPAN = 9
 _POOR_SCALE = 20  # notes of a tune from which degrees that it never touches are left out
-_ATTEMPTS = 8  # continuations that are sung; the one that moves most like the tune stays
+_ATTEMPTS = 8  # continuations that are sung; one of those that move most like the tune stays
+_NEAR = 0.08  # how much stranger than the best one it may be
 _COPIED = 0.6
+_CLASHING = 1.5
 _LONGEST_LINE = 8  # bars
 _WORDLESS = Syllable("", (), 0)
 
@@ -300,9 +303,13 @@ def _sing(tune: Tune, laid: _Laid, draft: _Draft, seed: int, style: str, title: 
         sung = melodize(lyrics, rhythm, chords, tune.key, (low, high), style, tried, rhymes, directions=directions)
         new = [pitch for line in sung[len(laid.lines) :] for pitch in line]
         strange = _strangeness([n.pitch for n in tune.notes], new, tune.key)
+        strange += _CLASHING * _clashes(rhythm, sung, chords, len(laid.lines))
         strange += _COPIED * sum(sung[number] in laid.pitches for number in fresh)
         attempts.append((round(strange, 6), attempt, sung))
-    pitches = min(attempts)[2]
+    attempts.sort()
+    near = [sung for strange, _, sung in attempts if strange <= attempts[0][0] + _NEAR]
+    distinct = list(dict.fromkeys(near))  # so that seeds differ where several are good
+    pitches = distinct[derived_seed(seed, "choice") % len(distinct)]
     sections = sung_sections(lyrics, rhythm, pitches, seeds, rhymes)
     given = replace(sections[0], lines=tuple(replace(line, locked=True) for line in sections[0].lines))
     heard = [pitch for line in pitches for pitch in line]
@@ -347,6 +354,19 @@ def _strangeness(given: Sequence[int], new: Sequence[int], key: Key) -> float:
     if given[-1] % 12 == key.tonic:
         strange += 0.4 * (new[-1] != given[-1])  # in the tune's own octave
     return strange + 0.3 * leap + 0.2 * max(0, stuck - allowed)
+
+
+def _clashes(rhythm: Rhythm, pitches: Sequence[Sequence[int]], chords: Sequence[ChordSpan], first: int) -> float:
+    """Return the share of weighty notes, on strong beats or longer than a beat, that are foreign to their chord."""
+    starts = [span.onset for span in chords]
+    weighty = foreign = 0
+    for line, tune in zip(rhythm.lines[first:], pitches[first:], strict=True):
+        for note, pitch in zip(line.notes, tune, strict=True):
+            index = bisect_right(starts, note.onset) - 1
+            if index >= 0 and (rhythm.strength(note.onset) >= 4 or note.duration > rhythm.meter.pulse_ticks):
+                weighty += 1
+                foreign += pitch % 12 not in chords[index].chord.pitch_classes
+    return foreign / max(1, weighty)
 
 
 def _given_lines(laid: _Laid, draft: _Draft) -> tuple[LineRhythm, ...]:
