@@ -175,6 +175,7 @@ _TIMES_AT_END = re.compile(
     re.IGNORECASE,
 )
 _TITLE = re.compile(r"\s*(?:title\s*:|#(?=\s))(.*\S)", re.IGNORECASE)
+_VERSE_NUMBER = re.compile(r"\s*(\d{1,2})(?:[.)](?=\s|$)|\s*$)")
 _TAG = re.compile(r"\s*\[([^\[\]]*)\](.*)$")
 _NAME = "|".join(name.replace(" ", r"[\s-]?") for name in sorted(_TAGS, key=len, reverse=True))
 _HEADING = re.compile(rf"\s*((?:{_NAME})(?:\s*\d+)?)\s*:\s*$", re.IGNORECASE)
@@ -219,6 +220,7 @@ def _read_blocks(text: str) -> tuple[str | None, list[_Block]]:
     if match:
         title = match[1].strip()
         written[first] = ""
+    _drop_verse_numbers(written)
     tags = {}
     for number, row in enumerate(written, 1):
         match = _TAG.match(row) or _HEADING.match(row)
@@ -268,6 +270,21 @@ def _read_blocks(text: str) -> tuple[str | None, list[_Block]]:
         where = (blocks[0].number, blocks[0].column) if blocks else (None, None)
         raise LyricsError("there are no lines to sing; write some under the tags", *where)
     return title, blocks
+
+
+def _drop_verse_numbers(written: list[str]) -> None:
+    """Blank out the numbers that hymn books print before stanzas: "1. O God, our help", or "1" in a line of its own."""
+    places: list[tuple[int, int]] = []
+    for index, row in enumerate(written):
+        match = _VERSE_NUMBER.match(row)
+        if match and (index == 0 or not written[index - 1].strip()):
+            alone = match.end() == len(row) and not "".join(written[index + 1 : index + 2]).strip()
+            if alone or int(match[1]) != len(places) + 1:
+                return
+            places.append((index, match.end()))
+    if len(places) >= 2:
+        for index, end in places:
+            written[index] = " " * end + written[index][end:]
 
 
 def _is_sung(row: str) -> bool:

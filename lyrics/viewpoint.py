@@ -9,7 +9,7 @@ from lyrics.mood import plain_words
 
 _PERSONS = {
     "I": "i me my mine myself i'm i'll i've i'd",
-    "you": "you your yours yourself you're you'll you've you'd ya y'all thou thee thy thine",
+    "you": "you your yours yourself you're you'll you've you'd ya ye y'all thou thee thy thine",
     "we": "we us our ours ourselves we're we'll we've we'd let's",
     "she/he": "she her hers herself she's she'll she'd he him his himself he's he'll he'd",
     "they": "they them their theirs they're they'll they've they'd 'em",

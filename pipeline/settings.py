@@ -284,7 +284,7 @@ def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple
     qpm = base + gain * (energy - _MEAN_ENERGY) + shift + 8 * (_share(seed, "tempo", lyrics) - 0.5)
     step = 3 if meter.denominator == 8 else 2  # a whole number of felt beats a minute, dotted quarters in 6/8
     tempo = float(step * round(min(max(qpm, _SLOWEST), _FASTEST) / step))
-    about = f"; {'faster' if shift > 0 else 'slower'} for a song about {theme.name}" if theme and shift else ""
+    about = f"; {'faster' if shift > 0 else 'slower'} for its theme, {theme.name}" if theme and shift else ""
     if energy > _LIVELY:
         return tempo, f"the words are lively{_examples(analysis, 1, energy=True)}{about}"
     if energy < _CALM:

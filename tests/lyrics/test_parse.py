@@ -285,3 +285,22 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_standard_input_is_read_where_no_file_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("Héllo".encode())))
     assert read_lyrics(None).sections[0].lines[0].text == "Héllo"
+
+
+def test_the_numbers_of_stanzas_are_not_sung() -> None:
+    lyrics = parse_lyrics("1. O God, our help\nOur hope\n\n2. Beneath the throne\n2. again\n\n3\nThe third")
+    assert [[line.text for line in section.lines] for section in lyrics.sections] == [
+        ["O God, our help", "Our hope"],
+        ["Beneath the throne", "2. again"],
+        ["The third"],
+    ]
+    assert lyrics.sections[2].lines[0].number == 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7 a.m., get up\nNow", "1. One line alone", "2. Two\n\n3. Three", "1 for the money\n\n2 for me", "1\n\n2\n\n3"],
+)
+def test_other_numbers_are_sung(text: str) -> None:
+    first = parse_lyrics(text).sections[0].lines[0]
+    assert first.text == text.split("\n")[0]

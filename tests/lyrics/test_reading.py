@@ -38,6 +38,7 @@ def test_one_word_is_no_theme() -> None:
 VIEWS = [
     ("I to you", (), "I told you that I know you"),
     ("we", (), "We built our house"),
+    ("I to you", (), "How can ye bloom, and I sae weary"),
     ("she/he", (), "She took her coat and he took his"),
     ("I about they", (), "I saw them and they saw me"),
     ("to you", ("baby",), "Baby, you know your mind"),

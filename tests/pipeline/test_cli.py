@@ -239,6 +239,28 @@ def test_composing_never_imports_what_only_training_needs(lyrics: Path, tmp_path
     assert not {"torch", "pandas", "pyarrow", "scipy", "music21"} & set(done.stdout.split())
 
 
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_analyzing_never_imports_torch(lyrics: Path, arguments: list[str]) -> None:
+    program = (
+        "import sys; from pipeline.cli import app;"
+        f"app(['analyze', {str(lyrics)!r}, *{arguments!r}], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    assert not {"torch", "transformers", "safetensors"} & set(done.stdout.split())
+
+
+def test_reading_by_meaning_without_the_extra_names_it(lyrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lyrics import embedding
+
+    embedding._load.cache_clear()
+    monkeypatch.setattr(embedding, "_memory", type(embedding._memory)())
+    monkeypatch.setattr("lyrics.errors.find_spec", lambda package: None)
+    result = CliRunner().invoke(app, ["analyze", str(lyrics), "--deep"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: reading by meaning needs ")
+    assert "pip install 'songwright[lm]'" in result.stderr
+
+
 def test_a_reader_that_goes_away_is_no_traceback(lyrics: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -235,3 +235,17 @@ def test_words_in_no_metre_are_sung_in_four() -> None:
     settings = choose_settings(lyrics, Analysis(**(values | {"sections": (SectionAnalysis(**flat),)})))
     assert settings.meter == Meter(4, 4)
     assert settings.reasons["meter"] == "the lines have no regular metre"
+
+
+def test_themes_choose_carols_and_move_the_tempo() -> None:
+    stanzas = (
+        "The shepherds came to Bethlehem\nAcross the winter snow",
+        "The holly and the carols ring\nBy manger light aglow",
+    )
+    carol = chosen("\n\n".join(stanzas))
+    assert carol.style == "carol"
+    assert "shepherds" in carol.reasons["style"]
+    party = chosen("Friday at the disco, turn the music loud\nDancing at the party, dancing with the crowd")
+    assert "faster for its theme, party" in party.reasons["tempo"]
+    loss = chosen("They mourn beside the coffin\nThe widow at the grave\nThe cemetery silent\nThe funeral, the dead")
+    assert "slower for its theme, loss" in loss.reasons["tempo"]
