@@ -33,7 +33,10 @@ def read_score(data: bytes, name: str, track: str | None = None) -> PlayedTune:
         raise MissingExtraError(f"reading {name} needs verovio; install it with: pip install 'songwright[audio]'")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline.score_reader"], input=text.encode(), capture_output=True, timeout=_SECONDS
+            [sys.executable, "-P", "-m", "pipeline.score_reader"],
+            input=text.encode(),
+            capture_output=True,
+            timeout=_SECONDS,
         )
         answer = json.loads(done.stdout) if done.returncode == 0 else None
     except (subprocess.TimeoutExpired, ValueError):
