@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--model", help="as in songwright write")
     parser.add_argument("--candidates", type=int, default=Effort().candidates)
     parser.add_argument("--without-adapter", action="store_true", help="write with the bare model instead")
+    parser.add_argument("--only-ours", action="store_true", help="do not let the bare model write beside")
     parser.add_argument("--json", type=Path, help="also write the table here")
     parser.add_argument("--show", type=Path, help="also write all lyrics here")
     options = parser.parse_args()
@@ -118,6 +119,8 @@ def main() -> None:
         request = Request(theme, form=form, seed=options.seed + number)
         plans = resolve(request, Pronouncer())
         for column, name, writer in ((ours, "ours", _constrained), (free, "base", _freely)):
+            if column is free and options.only_ours:
+                continue
             start = time.process_time()
             try:
                 sections = writer(request, plans, model if column is ours else base, effort)

@@ -61,8 +61,8 @@ class Weights:
     theme: float = 1.2  # cosine of the line's embedding with the theme's
     complete: float = 0.25  # log probability of the line end
     weakest: float = 0.5  # what the least likely word falls short of `_WEAK`
-    repeated_word: float = 0.5  # each content word that an earlier line has, or that stands in the line twice
-    repeated_pair: float = 0.7  # each pair of neighbouring words that an earlier line has
+    repeated_word: float = 0.8  # each content word that an earlier line has, or that stands in the line twice
+    repeated_pair: float = 0.8  # each pair of neighbouring words that an earlier line has
     same_start: float = 0.5  # beginning with the same two words as an earlier line
     comma: float = 0.15
     slant: float = 0.8  # a slant rhyme where a perfect one may stand
