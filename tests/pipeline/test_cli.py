@@ -243,6 +243,17 @@ def test_composing_never_imports_what_only_training_needs(lyrics: Path, tmp_path
     assert not {"torch", "pandas", "pyarrow", "scipy", "music21"} & set(done.stdout.split())
 
 
+def test_the_example_in_the_documentation_is_what_analyze_prints() -> None:
+    root = Path(__file__).parents[2]
+    shown = (root / "docs" / "analysis.md").read_text(encoding="utf-8").split("```\n")[1]
+    environment = ENVIRONMENT | {"COLUMNS": "80"}
+    done = subprocess.run(
+        [*SCRIPT, "analyze", str(root / "examples" / "walk_on_slowly.txt")],
+        capture_output=True, text=True, encoding="utf-8", env=environment, check=True,
+    )  # fmt: skip
+    assert [line.rstrip() for line in done.stdout.rstrip().splitlines()] == shown.rstrip().splitlines()
+
+
 @pytest.mark.parametrize("arguments", [["--json"], []])
 def test_analyzing_never_imports_torch(lyrics: Path, arguments: list[str]) -> None:
     program = (
