@@ -1,12 +1,12 @@
 """Kill batches at random moments, finish them, and compare the outcome byte for byte with an undisturbed run.
 
-    python scripts/torture_batch.py [--trials 50] [--cold 20] [--ray 5] [--rows 24] [--seed 1]
+    python scripts/torture_batch.py [--trials 50] [--cold 20] [--ray 5] [--rows 16] [--seed 1]
 
-Each trial starts the command, sends SIGKILL to its whole process group at a moment drawn at random between its start
-and the time that an undisturbed run took, and repeats that up to three times; then it lets the command finish. Runs
-with one worker are forked from this process, which has the models loaded, so that the kills fall into the work and not
-into the imports; runs with two workers are commands of their own. The Ray trials kill one of two workers instead, while
-the run goes on.
+Each trial starts the command, sends SIGKILL to its whole process group at a random moment after a number of shards
+drawn at random (none and all included) is done, and repeats that up to three times; then it lets the command finish.
+Runs with one worker are forked from this process, which has the models loaded, so that the kills fall into the work and
+not into the imports; runs with two workers are commands of their own. The Ray trials kill one of two workers instead,
+while the run goes on.
 
 Prints a table, and exits with 1 if any trial differs.
 """
@@ -37,11 +37,14 @@ NOT_EXACT = re.compile(r"log\.txt|timing/.*")  # what tells of time
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """Write short lyrics, each row other ones; one in twenty is empty and fails."""
+    """Write lyrics of three lines, each row other ones; one in twenty is empty and fails."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(rows):
-            a, b, c = (WORDS[number * step % len(WORDS)] for step in (1, 5, 11))
-            text = "" if number % 20 == 7 else f"The {a} and the {b} are gone\nI carry {c} number {number} home"
+            lines = []
+            for line in range(number, number + 3):
+                a, b, c = (WORDS[line * step % len(WORDS)] for step in (1, 5, 11))
+                lines.append(f"The {a} and the {b} are gone to {c}")
+            text = "" if number % 20 == 7 else "\n".join(lines)
             file.write(json.dumps({"id": f"song-{number}", "lyrics": text}) + "\n")
 
 
@@ -113,19 +116,24 @@ def finish(arguments: list[str], *, fork: bool) -> float:
 
 
 def killed_and_resumed(
-    arguments: list[str], out: Path, longest: float, rng: random.Random, *, fork: bool
-) -> tuple[int, int]:
-    """Kill a run up to three times, then let it finish; return how often, and how many shards the last kill left."""
-    kills = left = 0
+    arguments: list[str], out: Path, shards: int, rng: random.Random, *, fork: bool
+) -> tuple[int, list[int]]:
+    """Kill a run up to three times, then let it finish; return how often, and how many shards each kill left."""
+    left = []
     for _ in range(rng.randint(1, 3)):
         run = Run(arguments, fork=fork)
-        time.sleep(0.02)  # until it has its process group
-        if run.wait(rng.uniform(0, longest)) is None:
-            run.kill()
-            kills += 1
-            left = len(list((out / "shards").glob("*.json")))
+        wanted = rng.randint(0, shards)
+        while run.wait(0.005) is None:
+            done = len(list((out / "shards").glob("*.json")))
+            if done >= wanted and (out / "manifest.json").exists():
+                if run.wait(rng.uniform(0, 0.2)) is None:  # into the next shard, or the summary
+                    run.kill()
+                    left.append(len(list((out / "shards").glob("*.json"))))
+                break
+        else:
+            continue
     finish(arguments, fork=fork)
-    return kills, left
+    return len(left), left
 
 
 def ray_worker_killed(arguments: list[str], out: Path, shards: int, rng: random.Random) -> int:
@@ -162,12 +170,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--cold", type=int, default=20, help="of these, trials with two workers")
     parser.add_argument("--ray", type=int, default=5, help="trials with two Ray workers, one of them killed")
-    parser.add_argument("--rows", type=int, default=24)
+    parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     differ = 0
-    size = 3
+    size = 2
     shards = -(-options.rows // size)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -191,10 +199,12 @@ def main() -> None:
             for trial in range(trials):
                 out = folder / f"out-{workers}-{trial}"
                 arguments = [*common, "-o", str(out), "-w", str(workers)]
-                killed, left = killed_and_resumed(arguments, out, seconds[workers], rng, fork=workers == 1)
+                killed, left = killed_and_resumed(arguments, out, shards, rng, fork=workers == 1)
                 kills += killed
-                when["before" if left == 0 else "after" if left == shards else "within"] += 1
+                for done in left:
+                    when["before" if done == 0 else "after" if done == shards else "within"] += 1
                 equal += contents(out) == whole
+                print(f"trial {trial + 1}: kills {kills}, {dict(when)}, equal {equal}", file=sys.stderr, flush=True)
             differ += trials - equal
             moments = "/".join(str(when[name]) for name in ("before", "within", "after"))
             print(f"{workers:7d}  {trials:6d}  {kills:5d}  {moments:>37s}  {equal} of {trials}", flush=True)

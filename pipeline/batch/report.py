@@ -42,22 +42,21 @@ def write_report(store: Store, manifest: Mapping[str, Any], num_shards: int) -> 
             for failure in failures_of(store, number):
                 errors.write((json.dumps(failure.to_json(), ensure_ascii=False) + "\n").encode())
                 failures += 1
-            for row in _features(store, number):
-                songs += 1
-                warned += bool(row["warnings"])
-                for name in _COUNTED:
-                    counts[name][row[name]] += 1
-                numbers["tempo"][round(row["tempo_qpm"])] += 1
-                if row["lowest"] is not None:
-                    numbers["span"][row["highest"] - row["lowest"]] += 1
-                    numbers["lowest"][row["lowest"]] += 1
-                    numbers["highest"][row["highest"]] += 1
-                if row["stress_stronger"] is not None:
-                    stress[round(100 * row["stress_stronger"])] += 1
-                for name in sums:
-                    if row[name] is not None:
-                        measured[name] += 1
-                        sums[name] += row[name]
+            columns = _features(store, number)
+            songs += len(columns["row"])
+            warned += sum(map(bool, columns["warnings"]))
+            for name in _COUNTED:
+                counts[name].update(columns[name])
+            numbers["tempo"].update(map(round, columns["tempo_qpm"]))
+            ranges = [pair for pair in zip(columns["lowest"], columns["highest"], strict=True) if None not in pair]
+            numbers["span"].update(highest - lowest for lowest, highest in ranges)
+            numbers["lowest"].update(lowest for lowest, _ in ranges)
+            numbers["highest"].update(highest for _, highest in ranges)
+            stress.update(round(100 * share) for share in columns["stress_stronger"] if share is not None)
+            for name in sums:
+                values = [value for value in columns[name] if value is not None]
+                measured[name] += len(values)
+                sums[name] += sum(values)
     means = {name: round(sums[name] / measured[name], 4) for name in _SHARES if measured[name]}
     summary = {
         "rows": songs + failures,
@@ -78,11 +77,12 @@ def write_report(store: Store, manifest: Mapping[str, Any], num_shards: int) -> 
     write(store, "summary.json", (json.dumps(summary, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def _features(store: Store, number: int) -> list[dict[str, Any]]:
+def _features(store: Store, number: int) -> dict[str, list[Any]]:
     parquet = need("pyarrow.parquet")
+    names = ["row", "warnings", "tempo_qpm", "lowest", "highest", *_COUNTED, *_SHARES, *_TOTALS]
     content = store.read(part_name("features", number))
-    rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(content)).to_pylist()
-    return rows
+    columns: dict[str, list[Any]] = parquet.read_table(io.BytesIO(content), columns=names).to_pydict()
+    return columns
 
 
 def _plot(keys: Counter[str], numbers: Mapping[str, Counter[int]], stress: Counter[int]) -> bytes:

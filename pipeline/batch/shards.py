@@ -22,6 +22,7 @@ from pipeline.batch.job import Job, OtherJobError
 from pipeline.batch.rows import Composed, Failure, compose_row, rehearse
 from pipeline.batch.store import Store, write
 
+ROWS_OF_PRONOUNCER = 500  # it remembers words, which saves time; one for all rows would grow without end
 ROWS_PER_GROUP = 50  # songs in a row group: what the writer holds uncompressed
 FEATURES: dict[str, str] = {
     "row": "int64",  # number in the input, from 0
@@ -138,15 +139,16 @@ class ShardMaker:
         """Load everything by composing one line; ModelError if a model is missing or damaged."""
         self._job = job
         self._store = store
-        rehearse(job, self._pronouncer())
+        self._pronouncer = self._new_pronouncer()
+        self._served = 0  # rows that it has seen
+        rehearse(job, self._pronouncer)
         self._write_lyrics: Callable[[Row, int], str] | None = None
         if job.writing is not None:
             from pipeline.batch.themes import ThemeWriter
 
             self._write_lyrics = ThemeWriter(job.writing)
 
-    def _pronouncer(self) -> Pronouncer:
-        """Return a new pronouncer: it remembers words, so that one for all rows would grow without end."""
+    def _new_pronouncer(self) -> Pronouncer:
         if self._job.pronunciations is None:
             return Pronouncer()
         with tempfile.TemporaryDirectory() as folder:
@@ -175,7 +177,10 @@ class ShardMaker:
 
     def _compose(self, shard: Shard, digest: str) -> Iterator[Event]:
         number, rows = shard.number, shard.rows
-        pronouncer = self._pronouncer()
+        if self._served > ROWS_OF_PRONOUNCER:
+            self._pronouncer, self._served = self._new_pronouncer(), 0
+        self._served += len(rows)
+        pronouncer = self._pronouncer
         songs, features, timing = Part(SONGS), Part(FEATURES), Part(TIMING)
         failures: list[Failure] = []
         written: dict[str, str] = {}  # SHA-256 by name
