@@ -1,7 +1,8 @@
 import io
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
+from statistics import mean
 from typing import Any
 
 import mido
@@ -15,6 +16,7 @@ from pipeline.compose import compose
 from pipeline.errors import SettingsError
 from pipeline.midi import lead_in
 from pipeline.render import render
+from pipeline.settings import STYLES
 from pipeline.song import BACKING, Song
 
 LYRICS = """\
@@ -124,6 +126,19 @@ def test_what_is_asked_for_is_kept() -> None:
     assert (song.settings.style, song.settings.low, song.settings.high) == ("folk", 48, 64)
     assert song.title == "Sail on"
     assert all(48 <= note.pitch <= 64 for line in song.lines for note in line.notes)
+
+
+def test_every_style_sings_the_same_words_differently() -> None:
+    tunes = {}
+    for style in STYLES:
+        song = compose(LYRICS, style=style, key="G major", meter="4/4", tempo=96)
+        tunes[style] = {(note.onset, note.duration, note.pitch) for line in song.lines for note in line.notes}
+    shares = [
+        len(tunes[one] & tunes[other]) / max(len(tunes[one]), len(tunes[other]))
+        for one, other in combinations(STYLES, 2)
+    ]
+    assert max(shares) < 0.9
+    assert mean(shares) < 0.6
 
 
 def test_given_chords_go_round() -> None:
