@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, help="another adapter than the shipped one")
     parser.add_argument("--lessons", type=int, default=16, help="held-out lessons to score")
     parser.add_argument("--cues", type=int, default=40, help="lines to sample, four times each")
+    parser.add_argument("--precision", help="float32, bfloat16 or int8")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -41,7 +42,7 @@ def main() -> None:
     print(f"{len(lessons)} held-out lessons, {sum(len(lesson.lines) for lesson in lessons)} lines")
     print("              nats/token   exact  +-1    end word  both")
     for name, adapter in (("base", False), ("with adapter", options.adapter or True)):
-        model = load_model(options.model, adapter=adapter)
+        model = load_model(options.model, adapter=adapter, precision=options.precision)
         found = follow(model, lessons, num_cues=options.cues)
         shares = (found.exact, found.within_one, found.end_word, found.both)
         print(f"{name:14}{found.loss:9.3f}   " + "  ".join(f"{share:6.1%}" for share in shares))
