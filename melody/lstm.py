@@ -115,7 +115,8 @@ class PitchModel:
         self.config = config
         # See `step`: tanh(x / 2) for the three gates that are sigmoids.
         halves = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], dtype=np.float32), hidden)
-        into = weights["lstm.weight_ih_l0"].T * halves  # (inputs, 4H)
+        # Rows together in memory: a product with few rows, and a pick of rows, are then four times as fast.
+        into = np.ascontiguousarray(weights["lstm.weight_ih_l0"].T * halves)  # (inputs, 4H)
         self._from_static = into[:NUM_STATIC]
         self._from_copied = np.zeros((NUM_SOURCES, NUM_CLASSES + 1, 4 * hidden), dtype=np.float32)
         self._from_copied[:, :NUM_CLASSES] = into[NUM_STATIC : NUM_STATIC + NUM_COPIED].reshape(
@@ -126,7 +127,7 @@ class PitchModel:
         rest += NUM_CLASSES + 1
         self._from_interval = into[rest : rest + NUM_INTERVALS + 1]
         self._from_agreement = into[rest + NUM_INTERVALS + 1 :]
-        self._recurrent = weights["lstm.weight_hh_l0"].T * halves
+        self._recurrent = np.ascontiguousarray(weights["lstm.weight_hh_l0"].T * halves)
         self._bias = (weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]) * halves
         self._experts = weights["experts.weight"].T.copy()
         self._experts_bias = weights["experts.bias"]

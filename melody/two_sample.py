@@ -121,7 +121,7 @@ def _learn_and_guess(features: Floats, labels: NDArray[np.int64], asked: Floats,
     """Return the probability of "generated" for the rows `asked`: the mean of three classifiers of different kinds.
 
     A linear one sees shifts of means, extremely random and boosted trees see how features go together; on a thousand
-    phrases their mean is steadier than any of them, and than a recurrent network on the notes themselves.
+    phrases their mean is steadier than any of them.
     """
     from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
