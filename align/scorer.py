@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from align.features import INTERVALS, NONE, LineFeatures
+from lyrics.errors import ModelFileError
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -37,9 +38,7 @@ NUM_STARTS = 24
 MAX_LINE = 24  # syllables, for the table of bars
 MAX_BARS = 8
 
-
-class ModelError(RuntimeError):
-    """Weights that are missing or not those that this version was made with."""
+ModelError = ModelFileError  # weights that are missing or not those that this version was made with
 
 
 def read_checked(path: Path, sha256: str) -> bytes:

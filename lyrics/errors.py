@@ -8,7 +8,7 @@ class MissingExtraError(RuntimeError):
 
 
 class ModelFileError(RuntimeError):
-    """The files of a model are missing, or are not those that this version was tested with."""
+    """The files of a model or a checkpoint are missing, damaged, or not those that this version was made with."""
 
 
 class ModelChoiceError(ValueError):

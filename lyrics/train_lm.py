@@ -12,7 +12,6 @@ Source: Hu et al. (2021), "LoRA: Low-Rank Adaptation of Large Language Models".
 import csv
 import json
 import logging
-import os
 import random
 import time
 import warnings
@@ -25,13 +24,13 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from lyrics.checkpoint import STATE, pack, read_facts, unpack, write_whole
 from lyrics.errors import TrainingError
 from lyrics.verse import Lesson, pieces
 
 logger = logging.getLogger(__name__)
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
 
 
@@ -212,21 +211,19 @@ def train(
     model = accelerator.prepare(with_adapter(base, config))
     model.train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    masters = [parameter.detach().float().clone() for parameter in parameters]
-    optimizer = torch.optim.AdamW(masters, lr=config.learning_rate, weight_decay=config.weight_decay)
+    masters = torch.nn.ParameterList(parameter.detach().float().clone() for parameter in parameters)
+    optimizer = torch.optim.AdamW(masters.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     order = batches(training, config)
     total_tokens = sum(len(training[index].tokens) for batch in order for index in batch)
     identity = f"{asdict(config) | {'max_minutes': 0}}/{len(training)}/{total_tokens}"
     out.mkdir(parents=True, exist_ok=True)
     step, tokens, spent, curve = 0, 0, 0.0, list[Point]()
-    if (out / CHECKPOINT).exists():
-        state = torch.load(out / CHECKPOINT, weights_only=True, map_location=accelerator.device)
-        if state["identity"] != identity:
+    if (out / STATE).exists():
+        if read_facts(out / STATE)["identity"] != identity:
             raise TrainingError(f"{out} holds a run with other settings or data; give another folder, or delete it")
-        for master, parameter, saved in zip(masters, parameters, state["masters"], strict=True):
-            master.copy_(saved)
-            parameter.data.copy_(saved)
-        optimizer.load_state_dict(state["optimizer"])
+        state = unpack(out / STATE, {"adapter": masters}, {"adamw": optimizer})
+        for master, parameter in zip(masters, parameters, strict=True):
+            parameter.data.copy_(master.detach())
         step, tokens, spent = state["step"], state["tokens"], state["seconds"]
         curve = [Point(**point) for point in state["curve"]]
         logger.info("going on from step %d", step)
@@ -244,18 +241,14 @@ def train(
         progress(curve[-1], share())
 
     def save() -> None:
-        state = {
+        facts = {
             "identity": identity,
-            "masters": masters,
-            "optimizer": optimizer.state_dict(),
             "step": step,
             "tokens": tokens,
             "seconds": time.monotonic() - started,
             "curve": [asdict(point) for point in curve],
         }
-        part = out / f".{CHECKPOINT}.{os.getpid()}.part"
-        torch.save(state, part)
-        os.replace(part, out / CHECKPOINT)
+        write_whole(out / STATE, pack({"adapter": masters}, {"adamw": optimizer}, facts))
 
     if not curve:
         add_point()
@@ -276,10 +269,10 @@ def train(
         for master, parameter in zip(masters, parameters, strict=True):
             master.grad = parameter.grad.float()
             parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(masters, config.clip)
+        torch.nn.utils.clip_grad_norm_(masters.parameters(), config.clip)
         optimizer.step()
         for master, parameter in zip(masters, parameters, strict=True):
-            parameter.data.copy_(master)
+            parameter.data.copy_(master.detach())
         step += 1
         tokens += sum(len(item.tokens) for item in batch)
         losses += float(loss.detach())
@@ -295,7 +288,7 @@ def train(
     save()
     if finished:
         add_point()
-        export(model, masters, out)
+        export(model, list(masters), out)
         save_curve(curve, out)
     return Trained(tuple(curve), finished)
 

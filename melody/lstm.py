@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from lyrics.errors import ModelFileError
 from melody.features import LOWEST, NUM_CLASSES, NUM_INTERVALS, NUM_STATIC, SOURCES, Copies, Frame, sequence_table
 
 Ints = NDArray[np.int64]
@@ -43,9 +44,7 @@ _SHIPPED = Path(__file__).parent / "data" / "lstm"
 # Of the shipped model.safetensors; scripts/train_melody.py prints the new one after training.
 SHIPPED_SHA256 = "43b33bc5ad728e0ed3e99c7f6d9555d8d6bc3ca0fbd70f456a143d0a2c5efc57"
 
-
-class ModelError(RuntimeError):
-    """Weights that are missing, damaged or of another shape than the code."""
+ModelError = ModelFileError  # weights that are missing, damaged or of another shape than the code
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,11 +91,7 @@ def compose(
         written = write_song(song, output, slug(song.title) if named else safe_name(lyrics.stem), names, force)
         if not quiet:
             tell(song)
-        if as_json:
-            print_json(summary(song) | {"files": [str(path) for path in written]})
-        else:
-            for path in written:
-                typer.echo(str(path))
+        print_files(song, written, as_json)
 
 
 @app.command()
@@ -163,11 +159,7 @@ def render(
         written = write_song(document, output, stem, names, force)
         if not quiet:
             typer.echo(f"{document.title}: {document.settings.key}, {document.settings.meter}", err=True)
-        if as_json:
-            print_json(summary(document) | {"files": [str(path) for path in written]})
-        else:
-            for path in written:
-                typer.echo(str(path))
+        print_files(document, written, as_json)
 
 
 def write_song(song: "Song", folder: Path, stem: str, formats: Sequence[str], force: bool) -> list[Path]:
@@ -221,3 +213,12 @@ def summary(song: "Song") -> dict[str, Any]:
         "num_notes": sum(len(line.notes) for line in song.lines),
         "length_seconds": round(song.length_seconds, 3),
     }
+
+
+def print_files(song: "Song", written: Sequence[Path], as_json: bool) -> None:
+    """Print the files of a song, one a line, or one JSON object about it."""
+    if as_json:
+        print_json(summary(song) | {"files": [str(path) for path in written]})
+    else:
+        for path in written:
+            typer.echo(str(path))

@@ -21,12 +21,11 @@ from pipeline.commands.common import (
     Title,
     Verbose,
     app,
-    print_json,
     pronouncer,
     read_input,
     reporting,
 )
-from pipeline.commands.songs import summary, tell, write_song
+from pipeline.commands.songs import print_files, tell, write_song
 
 
 @app.command()
@@ -91,8 +90,4 @@ def extend(
                 typer.echo(f"{'track:':7} {tune.voice}", err=True)
             if tune.num_left_out:
                 typer.echo(f"{tune.num_left_out} ornaments are left out: the grid has no room for them", err=True)
-        if as_json:
-            print_json(summary(song) | {"files": [str(path) for path in written]})
-        else:
-            for path in written:
-                typer.echo(str(path))
+        print_files(song, written, as_json)
