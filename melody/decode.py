@@ -7,14 +7,14 @@ that leave no good note still get the least bad one. Everything else is taste: t
 small terms for what a line must do in its song (its register, its end, what it repeats).
 
 Variety comes from one Gumbel draw for every (note, pitch) of a line, from the line's own seed: the best path of a
-randomly perturbed score ("perturb and MAP", Papandreou and Yuille, 2011). Scores are rounded to 1e-4 and ties broken by
-position, so that the last bits of floating-point sums, which differ between machines, do not choose notes.
+randomly perturbed score ("perturb and MAP", Papandreou and Yuille, 2011). `melody.beam` searches for it; this module
+says what every pitch is worth and in which order lines are sung.
 
 Letters in shapes: B beam, n notes of a line, W pitches of the window.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from align.rhythm import Rhythm
 from lyrics.document import Lyrics, Role
+from melody.beam import NEVER, Problem, Solution, solve
 from melody.features import (
     LOWEST,
     NUM_CLASSES,
@@ -36,11 +37,12 @@ from melody.features import (
     sequence_table,
     static_features,
 )
-from melody.lstm import START, PitchModel, Prepared, State, copied_classes, interval_columns, shipped_model
+from melody.lstm import START, PitchModel, Prepared, State, copied_classes, shipped_model
 from melody.theory import ChordSpan, Key
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Pitches = tuple[tuple[int, ...], ...]  # MIDI numbers by line
 
 SPAN = 14  # semitones from the lowest to the highest note of a song
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
@@ -48,7 +50,7 @@ LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with an
 NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
 _SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
-_NEVER = -60.0  # a hard rule
+_TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
 
@@ -128,7 +130,7 @@ def melodize(
     directions: Directions | None = None,
     model: PitchModel | None = None,
     taste: Taste | None = None,
-) -> tuple[tuple[int, ...], ...]:
+) -> Pitches:
     """Return a MIDI pitch for every note of every line of the rhythm.
 
     `voice` is the lowest and highest MIDI number that may be sung; of a range wider than `SPAN` the part around its
@@ -138,21 +140,82 @@ def melodize(
     `directions` say what is decided already: the network reads given lines in their places, and sings the others.
     Time grows linearly with the number of lines.
     """
-    low, high = voice
-    directions = directions or Directions()
+    song = SongToSing(lyrics, rhythm, chords, key, voice, style, seeds, rhymes, directions or Directions())
+    return melodize_all([song], model=model, taste=taste)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SongToSing:
+    """What `melodize` asks for."""
+
+    lyrics: Lyrics
+    rhythm: Rhythm
+    chords: tuple[ChordSpan, ...]
+    key: Key
+    voice: tuple[int, int]
+    style: str
+    seeds: Mapping[str, int]
+    rhymes: tuple[tuple[str, ...], ...]
+    directions: Directions = Directions()
+
+
+def melodize_all(
+    songs: Iterable[SongToSing], *, model: PitchModel | None = None, taste: Taste | None = None
+) -> list[Pitches]:
+    """Return the pitches of many songs, as `melodize` would for each: they are searched in step, which costs less.
+
+    Raises what `melodize` raises, for whichever song.
+    """
+    model, taste = model or shipped_model(), taste or Taste()
+    melodies: dict[int, Pitches] = {}
+    waiting: dict[int, tuple[_Singing, Problem]] = {}
+    coming = enumerate(songs)
+    while True:
+        while len(waiting) < _TOGETHER and (song := next(coming, None)) is not None:
+            number, singing = song[0], _singing(song[1], model, taste)
+            _go_on(number, singing, None, waiting, melodies)
+        if not waiting:
+            return [melodies[number] for number in range(len(melodies))]
+        found = solve(model, [problem for _, problem in waiting.values()], taste.beam, taste.monotone)
+        for (number, (singing, _)), solution in zip(list(waiting.items()), found, strict=True):
+            _go_on(number, singing, solution, waiting, melodies)
+
+
+def _go_on(
+    number: int,
+    singing: "_Singing",
+    solution: Solution | None,
+    waiting: dict[int, tuple["_Singing", Problem]],
+    melodies: dict[int, Pitches],
+) -> None:
+    """Tell a song the solution of its line; it asks for the next one or is finished."""
+    try:
+        waiting[number] = singing, singing.send(solution)
+    except StopIteration as finished:
+        waiting.pop(number, None)
+        melodies[number] = finished.value
+
+
+# A song in the making: it asks for lines to be solved, and ends with its pitches.
+_Singing = Generator[Problem, Solution | None, Pitches]
+
+
+def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
+    """Sing a song, asking for one line after another to be solved."""
+    (low, high), rhythm, directions = song.voice, song.rhythm, song.directions
     if not 0 <= low <= high <= 127:
         raise ValueError(f"voice must be two MIDI numbers from low to high, got {low} to {high}")
     if not rhythm.lines:
         return ()
-    frame = lyrics_frame(lyrics, rhythm, chords, key, style, rhymes)
-    window = choose_window(low, high, key) if directions.window is None else _window(*directions.window, key)
-    line_seeds = [seeds[f"{lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    search = _Search(lyrics, rhythm, frame, window, model or shipped_model(), taste or Taste(), directions)
+    frame = lyrics_frame(song.lyrics, rhythm, song.chords, song.key, song.style, song.rhymes)
+    window = choose_window(low, high, song.key) if directions.window is None else _window(*directions.window, song.key)
+    line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
+    search = _Search(song.lyrics, rhythm, frame, window, model, taste, directions)
     wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
     asked, contrast = CHORUS_LIFT, 1.0
     best, best_miss = search.classes, float("inf")
     for _ in range(1 if directions.given else _ATTEMPTS):
-        search.sing_all(line_seeds, asked, contrast)
+        yield from search.sing_all(line_seeds, asked, contrast)
         lift = search.chorus_lift()
         lift_miss = 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
         miss = lift_miss + 0.5 * max(0, wide_enough - int(np.ptp(search.classes)))
@@ -194,46 +257,10 @@ def _window(low: int, high: int, key: Key) -> _Window:
 
 
 @cache
-def _motion() -> Floats:
-    """Return what intervals cost after each other: (interval before + 12, interval + 12); last row: no interval.
-
-    Large leaps want to be left by step in the other direction (Narmour, 1990, "registral return"); two leaps in one
-    direction pass only as a broken triad of thirds and fourths.
-    """
-    table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
-    intervals = np.arange(-12, 13)
-    size = np.abs(intervals)
-    table += np.select([(size == 6) | (size == 10) | (size == 11), size == 12, size >= 8], [_NEVER, -0.8, -0.6], 0)
-    for row, before in enumerate(intervals):
-        same_way = np.sign(intervals) == np.sign(before)
-        if abs(before) >= 8:
-            table[row] += np.where(same_way, np.where(size > 2, -6.0, -1.5), np.where(size > 4, -0.8, 0.0))
-        elif abs(before) >= 5:
-            table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
-        elif abs(before) >= 3:
-            table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
-    return table
-
-
-@cache
 def _held_motion() -> Floats:
     """Inside a syllable the voice moves, and mostly by step."""
     size = np.abs(np.arange(-12, 13))
-    return np.select([size == 0, size <= 2, size <= 4], [_NEVER, 0.0, -1.5], -5.0)
-
-
-@cache
-def _leaps(minor: bool) -> Floats:
-    """Hard rules on pairs of classes, (C, C): leaps over an octave; in minor the augmented second."""
-    semitones = np.arange(NUM_CLASSES) + LOWEST
-    difference = np.abs(semitones[:, None] - semitones[None, :])
-    table = np.where(difference > 12, 2 * _NEVER, 0.0)
-    if minor:
-        degree = semitones % 12
-        pair = {8, 11}
-        augmented = (difference == 3) & np.array([[{a, b} == pair for b in degree.tolist()] for a in degree.tolist()])
-        table[augmented] = _NEVER
-    return np.concatenate((table, np.zeros((1, NUM_CLASSES))))  # START: nothing before
+    return np.select([size == 0, size <= 2, size <= 4], [NEVER, 0.0, -1.5], -5.0)
 
 
 class _Search:
@@ -257,7 +284,7 @@ class _Search:
         self.taste = taste
         self.directions = directions
         self.copies: Copies = copy_sources(frame)
-        self.static = static_features(frame, self.copies)
+        self.gates, self.skip = model.project(static_features(frame, self.copies))
         self.bounds = [0]
         for line in rhythm.lines:
             self.bounds.append(self.bounds[-1] + len(line.notes))
@@ -300,11 +327,11 @@ class _Search:
             scale[list(self.directions.scale)] = True
         tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
         foreign = (frame.chord_tones > 0) & ~scale
-        scores = np.where(scale | foreign, 0.0, _NEVER)
+        scores = np.where(scale | foreign, 0.0, NEVER)
         chromatic = foreign.copy()
         if frame.minor:
             chromatic[:, 11] = False  # the leading note belongs to the key
-            scores[foreign[:, 11], 10] = _NEVER  # and drives out the natural seventh
+            scores[foreign[:, 11], 10] = NEVER  # and drives out the natural seventh
         scores -= taste.chromatic * chromatic
         beside = np.roll(foreign, 1, axis=1) | np.roll(foreign, -1, axis=1)
         scores -= taste.chromatic * (beside & ~tones)
@@ -316,7 +343,7 @@ class _Search:
         self.clashes = outside & (strong | long)[:, None]
         self.scores = scores[:, degree]
 
-    def sing_all(self, seeds: list[int], lift: float, contrast: float) -> None:
+    def sing_all(self, seeds: list[int], lift: float, contrast: float) -> Generator[Problem, Solution | None]:
         """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses.
 
         `contrast` scales how far lines lie from the middle of their register.
@@ -327,7 +354,7 @@ class _Search:
         self.state = self.model.start()
         self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # sum and number of classes sung in verses and in choruses
         for number, seed in enumerate(seeds):
-            self._sing(number, seed)
+            yield from self._sing(number, seed)
 
     def chorus_lift(self) -> float | None:
         """Mean pitch of the choruses minus that of the verses, None if the song does not have both."""
@@ -335,7 +362,7 @@ class _Search:
             return None
         return self.sung[True][0] / self.sung[True][1] - self.sung[False][0] / self.sung[False][1]
 
-    def _sing(self, number: int, seed: int) -> None:
+    def _sing(self, number: int, seed: int) -> Generator[Problem, Solution | None]:
         """Find the pitches of a line and keep them."""
         start, end = self.bounds[number], self.bounds[number + 1]
         if start == end:
@@ -353,7 +380,9 @@ class _Search:
             words = self.lyrics.sections[line.section].lines[line.line].text
             rng = np.random.Generator(np.random.PCG64([seed, zlib.crc32(words.encode())]))
             forced = self._forced(number, rng)
-            self.classes[start:end], self.state = self._beam(number, forced, rng)
+            solution = yield self._problem(number, forced, rng)
+            assert solution is not None
+            self.classes[start:end], self.state = solution
         self.states.append(self.state)
         chorus = self._is_chorus(line.section)
         if chorus is not None:
@@ -380,7 +409,7 @@ class _Search:
     def _prepared(self, number: int) -> Prepared:
         """Compute what a line's notes contribute whatever is sung before."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        gates, skip = self.model.project(self.static[start:end])
+        gates, skip = self.gates[start:end], self.skip[start:end]
         copied = copied_classes(
             Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
             self.classes,
@@ -551,14 +580,14 @@ class _Search:
         last = self.bounds[number + 1] - 1
         section = self.lyrics.sections[line.section]
         tones = self.chord_tone[last]
-        scores = np.where(tones, 0.0, _NEVER / 2)
+        scores = np.where(tones, 0.0, NEVER / 2)
         stable = np.zeros(12)
         stable[[0, 3 if self.frame.minor else 4, 7]] = 1
         if line.line == len(section.lines) - 1:
-            scores += np.where(stable > 0, 0.0, _NEVER / 4)
+            scores += np.where(stable > 0, 0.0, NEVER / 4)
             scores[0] += 1.5
             if line.section == self.closing:
-                scores += np.where(np.arange(12) == 0, 0.0, _NEVER / (1 if tones[0] else 8))
+                scores += np.where(np.arange(12) == 0, 0.0, NEVER / (1 if tones[0] else 8))
         elif self.frame.line_answered[number]:
             scores[0] -= 2.0
             scores += 0.3 * stable
@@ -567,9 +596,9 @@ class _Search:
             scores += 0.3 * stable
         return scores
 
-    def _beam(self, number: int, forced: Ints, rng: np.random.Generator) -> tuple[Ints, State]:
-        """Search the line's pitches; returns their classes and the network's state after them."""
-        taste, window, model, frame = self.taste, self.window, self.model, self.frame
+    def _problem(self, number: int, forced: Ints, rng: np.random.Generator) -> Problem:
+        """Say what every note and pitch of a line is worth."""
+        taste, window, frame = self.taste, self.window, self.frame
         start, end = self.bounds[number], self.bounds[number + 1]
         num_notes = end - start
         classes = window.classes
@@ -587,44 +616,16 @@ class _Search:
         pinned = (forced >= window.low) & (forced <= window.high)
         scores[pinned] += _FORCED * (classes[None, :] == forced[pinned, None])
         scores += self._reach(scores, pinned)
-        motion = self._line_motion(number)
-
-        line = self._prepared(number)
-        before = np.array([self.classes[start - 1] if start else START])
-        interval = np.array([self._interval(start - 1)])
-        state = self.state
-        total = np.zeros(1)
-        repeats = np.zeros(1)  # how many times the last note has been repeated
-        columns = interval_columns()[:, window.low : window.high + 1]
-        leaps = _leaps(frame.minor)[:, window.low : window.high + 1]
-        table = _motion()
-        parents: list[Ints] = []
-        choices: list[Ints] = []
-        for note in range(num_notes):
-            log_p, state = model.step(line, note, state, before, interval)
-            moves = (table[interval] if note else table[[-1]]) + motion[note]  # (B, 25)
-            moves[:, 12] -= taste.monotone * repeats
-            at = columns[before]  # (B, W)
-            candidates = log_p[:, window.low : window.high + 1] + (scores[note] + leaps[before])
-            candidates += total[:, None]
-            if before[0] < START:
-                candidates += moves.ravel().take(at + np.arange(0, moves.size, NUM_INTERVALS)[:, None])
-            candidates = candidates.round(4).ravel()
-            order = np.argsort(-candidates, kind="stable")[: taste.beam]
-            parent, choice = np.divmod(order, len(classes))
-            interval = at[parent, choice] if before[0] < START else np.full(len(order), NUM_INTERVALS)
-            before = classes[choice]
-            repeats = np.where(interval == 12, repeats[parent] + 1, 0)
-            state = State(state.hidden[parent], state.cell[parent])
-            total = candidates[order]
-            parents.append(parent)
-            choices.append(before)
-        sung = np.empty(num_notes, dtype=np.int64)
-        path = 0
-        for note in range(num_notes - 1, -1, -1):
-            sung[note] = choices[note][path]
-            path = int(parents[note][path])
-        return sung, State(state.hidden[:1], state.cell[:1])
+        return Problem(
+            line=self._prepared(number),
+            state=self.state,
+            before=int(self.classes[start - 1]) if start else START,
+            interval=self._interval(start - 1),
+            low=window.low,
+            minor=frame.minor,
+            scores=scores,
+            motion=self._line_motion(number),
+        )
 
     def _interval(self, note: int) -> int:
         """Interval that led to a note, plus 12; NUM_INTERVALS where there is none."""
@@ -656,15 +657,22 @@ class _Search:
         """Penalise pitches from which the next fixed one, or a fitting last note, cannot be reached by small steps."""
         num_notes, width = scores.shape
         reach = np.zeros_like(scores)
-        positions = np.arange(width)
-        goal: Ints | None = None
-        distance = 0
-        for note in range(num_notes - 1, -1, -1):
-            if goal is not None and distance < 4:
-                gap = np.abs(positions[:, None] - goal[None, :]).min(axis=1)
-                reach[note] = -self.taste.reach * np.maximum(0, gap - 3 * (distance + 1) + 1)
-            distance += 1
-            if pinned[note] or note == num_notes - 1:
-                goal = np.flatnonzero(scores[note] > scores[note].max() - (6.0 if pinned[note] else 8.0))
-                distance = 0
+        goals = np.flatnonzero(pinned | (np.arange(num_notes) == num_notes - 1))
+        margin = np.where(pinned[goals], 6.0, 8.0)[:, None]
+        good = scores[goals] > scores[goals].max(axis=1, keepdims=True) - margin  # (goals, W)
+        gap = np.where(good[:, None, :], _distances(width), width).min(axis=2)  # to the nearest good pitch, (goals, W)
+        notes = np.arange(num_notes - 1)
+        ahead = np.searchsorted(goals, notes, side="right")  # the next goal of every note
+        steps = goals[ahead] - notes
+        near = steps <= 4
+        far = np.maximum(0, gap[ahead[near]] - 3 * steps[near, None] + 1)
+        reach[:-1][near] = -self.taste.reach * far
         return reach
+
+
+@cache
+def _distances(width: int) -> Ints:
+    """Semitones from pitch to pitch of a window."""
+    pitches = np.arange(width)
+    distances: Ints = np.abs(pitches[:, None] - pitches)
+    return distances

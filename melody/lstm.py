@@ -77,12 +77,15 @@ class ModelConfig:
 class State(NamedTuple):
     """What the network carries from note to note."""
 
-    hidden: Floats  # (B, H)
-    cell: Floats  # (B, H)
+    hidden: Floats  # (..., B, H)
+    cell: Floats  # (..., B, H)
 
 
 class Prepared(NamedTuple):
-    """What one line's notes contribute whatever is sung before: computed for the whole line at once."""
+    """What one line's notes contribute whatever is sung before: computed for the whole line at once.
+
+    Lines of several songs may be stacked (see `melody.beam`): S then stands after N.
+    """
 
     gates: Floats  # (N, 4H)
     skip: Floats  # (N, outputs): straight from features to experts
@@ -92,6 +95,10 @@ class Prepared(NamedTuple):
         Ints  # (N, K, C + 1): class that continues a source's motion, by the class sung before; C where there is none
     )
     chord_columns: Ints  # (N, C): the chord expert of each class
+
+    def first(self, songs: int) -> "Prepared":
+        """Keep the first so many songs of a stack."""
+        return Prepared._make(array[:, :songs] for array in self)
 
 
 class PitchModel:
@@ -155,46 +162,54 @@ class PitchModel:
         """Score every class for one note of a line: log-probabilities (B, C) and the state after reading its input.
 
         `before` (B,) is the class sung before (START at the beginning); `interval` (B,) the interval that led to it,
-        plus 12, clipped to 0..24 (NUM_INTERVALS where there was none).
+        plus 12, clipped to 0..24 (NUM_INTERVALS where there was none). For stacked lines, all of these have S in front.
+        What a line gets does not depend on those beside it, to the last bit: each is multiplied by itself.
         """
         gates = state.hidden @ self._recurrent
-        gates += line.gates[note]
-        gates += self._from_pitch[before]
-        gates += self._from_interval[interval]
+        gates += line.gates[note][..., None, :]
+        gates += self._from_pitch.take(before, axis=0)
+        gates += self._from_interval.take(interval, axis=0)
         if note:
-            agreement = (line.copied[note - 1] == before[:, None]) & (before < START)[:, None]
+            agreement = (line.copied[note - 1][..., None, :] == before[..., None]) & (before < START)[..., None]
             gates += agreement.astype(np.float32) @ self._from_agreement
         hidden = self.config.hidden
         # torch's order of gates: input, forget, cell, output. sigmoid(x) = (1 + tanh(x / 2)) / 2; the weights of those
         # three gates were halved when loading, so that one tanh serves all four.
         np.tanh(gates, out=gates)
-        candidate = gates[:, 2 * hidden : 3 * hidden].copy()
+        candidate = gates[..., 2 * hidden : 3 * hidden].copy()
         gates += 1
         gates *= 0.5
-        cell = gates[:, hidden : 2 * hidden] * state.cell
-        cell += gates[:, :hidden] * candidate
-        after = State(gates[:, 3 * hidden :] * np.tanh(cell), cell)
+        cell = gates[..., hidden : 2 * hidden] * state.cell
+        candidate *= gates[..., :hidden]
+        cell += candidate
+        after = State(gates[..., 3 * hidden :] * np.tanh(cell), cell)
         outputs = after.hidden @ self._experts
-        outputs += line.skip[note]
+        outputs += line.skip[note][..., None, :]
         scores = self._combine(outputs, before, line, note)
-        scores -= scores.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        scores -= scores.max(axis=-1, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(axis=-1, keepdims=True))
         return scores, after
 
     @staticmethod
     def _combine(outputs: Floats, before: Ints, line: Prepared, note: int) -> Floats:
-        """Add up the experts: outputs (B, outputs) to scores of classes (B, C)."""
+        """Add up the experts: outputs (..., B, outputs) to scores of classes (..., B, C)."""
         experts = NUM_CLASSES + NUM_INTERVALS + 12
-        scores = outputs[:, :NUM_CLASSES] + outputs[:, line.chord_columns[note]]
-        if before[0] < START:  # only the first note of a song has nothing before it
-            rows = np.arange(0, outputs.size, NUM_OUTPUTS)[:, None]
-            scores += outputs.ravel().take(rows + _interval_outputs()[before])
-        copies = outputs[:, experts : experts + NUM_SOURCES] @ line.copied_at[note]
+        rows = np.arange(0, outputs.size, NUM_OUTPUTS).reshape(before.shape)[..., None]
+        flat = outputs.reshape(-1)
+        scores = flat.take(rows + line.chord_columns[note][..., None, :])
+        scores += outputs[..., :NUM_CLASSES]
+        # Before the first note of a song there is nothing: all classes get the same.
+        scores += flat.take(rows + _interval_outputs().take(before, axis=0))
+        copies = outputs[..., experts : experts + NUM_SOURCES] @ line.copied_at[note]
         if note:
-            moved = _one_hot()[line.moved[note][:, before]]  # (K, B, C + 1)
-            copies += (moved * outputs[:, experts + NUM_SOURCES :].T[:, :, None]).sum(axis=0)
-        scores += copies[:, :NUM_CLASSES]
-        return scores
+            # (..., K, B): the class that goes on with each source's motion
+            sources = line.moved[note]
+            first = np.arange(0, sources.size, NUM_CLASSES + 1).reshape(*sources.shape[:-1], 1)
+            moved = sources.reshape(-1).take(first + before[..., None, :])
+            weights = np.swapaxes(outputs[..., experts + NUM_SOURCES :], -1, -2)
+            copies += (_one_hot().take(moved, axis=0) * weights[..., None]).sum(axis=-3)
+        result: Floats = scores + copies[..., :NUM_CLASSES]
+        return result
 
 
 @cache
@@ -209,7 +224,7 @@ def _interval_outputs() -> Ints:
 
 @cache
 def interval_columns() -> Ints:
-    """Interval expert by (class before, class): the interval plus 12, clipped to 0..24. The row START is unused."""
+    """Interval expert by (class before, class): the interval plus 12, clipped to 0..24; after START all alike."""
     classes = np.arange(NUM_CLASSES)
     columns = np.clip(classes[None, :] - classes[:, None], -12, 12) + 12
     return np.concatenate((columns, np.full((1, NUM_CLASSES), 12)))

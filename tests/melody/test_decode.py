@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lyrics.document import Role
-from melody.decode import LIFT_RANGE, SPAN, choose_window, melodize
+from melody.decode import LIFT_RANGE, SPAN, Directions, SongToSing, choose_window, melodize, melodize_all
 from melody.theory import Chord, ChordSpan, Key
 
 Pitches = tuple[tuple[int, ...], ...]
@@ -162,6 +162,26 @@ def test_lines_with_the_same_seed_in_different_songs_are_not_drawn_alike(build: 
     other = build(form=(("v1", Role.VERSE, ("lantern lantern lantern lantern lantern lantern",), None),))
     assert one.seeds == other.seeds
     assert sing(one) != sing(other)
+
+
+def test_songs_sung_together_are_what_they_are_alone(build: Callable[..., Any]) -> None:
+    voices = [MEZZO, (60, 60), (48, 67), (40, 90)]
+    verse = (("v1", Role.VERSE, ("the river runs below the town", "and every lantern follows down"), None),)
+    asked = []
+    for number in range(20):
+        song = build(KEYS[number % 4], seed=number, melisma=number % 3 == 0, **({"form": verse} if number % 5 else {}))
+        given = {0: [62] * len(song.rhythm.lines[0].notes)} if number % 7 == 0 else {}
+        asked.append(
+            SongToSing(
+                *(song.lyrics, song.rhythm, song.chords, song.key, voices[number % 3 if given else number % 4]),
+                *("folk", song.seeds, song.rhymes, Directions(given)),
+            )
+        )
+    asked.insert(3, replace(asked[3], rhythm=replace(asked[3].rhythm, lines=())))
+    alone = [melodize_all([one])[0] for one in asked]
+    assert melodize_all(asked) == alone
+    assert melodize_all(reversed(asked)) == alone[::-1]
+    assert melodize_all([]) == []
 
 
 @pytest.mark.parametrize("voice", [(60, 60), (60, 62), (30, 100), (0, 8), (115, 127), (0, 127)])

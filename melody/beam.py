@@ -1,0 +1,185 @@
+"""Beam search for the pitches of a line, for the lines of many songs in step.
+
+Numpy spends as long on calling a function as on the numbers of one song, so that songs searched together cost a third
+of what they cost alone. They never meet: every product is taken for each song by itself, in the same shape however many
+there are, and everything else works on single numbers. A song therefore gets the same pitches alone and in any company.
+
+Letters in shapes: S songs, B beam, n notes of a line, W pitches of the window, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melody.features import LOWEST, NUM_CLASSES, NUM_INTERVALS
+from melody.lstm import START, PitchModel, Prepared, State, interval_columns
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+NEVER = -60.0  # a hard rule
+_NOWHERE = -1e9  # no path
+_PLACES = 1e4  # scores are rounded to 1 / _PLACES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """A line to be sung: what every note and pitch is worth, and what went before."""
+
+    line: Prepared
+    state: State  # of the network before the line, for a beam of one
+    before: int  # class sung before, START where there is none
+    interval: int  # that led to it, plus 12; NUM_INTERVALS where there was none
+    low: int  # the lowest class of the window
+    minor: bool
+    scores: Floats  # (n, W)
+    motion: Floats  # (n, 25), of the interval that leads to each note
+
+
+class Solution(NamedTuple):
+    """The classes of a line, and the network's state after them."""
+
+    classes: Ints
+    state: State
+
+
+def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: float) -> list[Solution]:
+    """Find the best pitches of each line; `monotone` is the price of a note's repeat beyond the first in a row.
+
+    Scores are rounded to 1e-4 and ties broken by position, so that the last bits of floating-point sums, which differ
+    between machines, do not choose notes.
+    """
+    order = sorted(range(len(problems)), key=lambda i: -len(problems[i].scores))  # the longest first
+    lines = [problems[i] for i in order]
+    lengths = [len(problem.scores) for problem in lines]
+    width = max(problem.scores.shape[1] for problem in lines)
+    num_notes, size = lengths[0], len(lines)
+
+    scores = np.full((num_notes, size, 1, width), _NOWHERE)
+    motion = np.zeros((num_notes, size, 1, NUM_INTERVALS))
+    for s, problem in enumerate(lines):
+        scores[: lengths[s], s, 0, : problem.scores.shape[1]] = problem.scores
+        motion[: lengths[s], s, 0] = problem.motion
+    stack = _stack([problem.line for problem in lines], num_notes)
+    state = State(*(np.repeat(np.stack(parts), beam, axis=1) for parts in zip(*(p.state for p in lines), strict=True)))
+    before = np.array([[problem.before] * beam for problem in lines])
+    interval = np.array([[problem.interval] * beam for problem in lines])
+    total = np.full((size, beam), _NOWHERE)
+    total[:, 0] = 0  # one path, from which all others branch
+    repeats = np.zeros((size, beam))  # what the repeats of the last note so far make another one cost
+
+    window = np.minimum(np.array([[[p.low]] for p in lines]) + np.arange(width), NUM_CLASSES - 1)  # (S, 1, W)
+    mode = np.array([[problem.minor] for problem in lines]) * len(interval_columns())
+    places = beam * width
+    last_first = np.arange(places)[::-1].reshape(beam, width)  # of two that are worth the same, the first wins
+    path = np.arange(size * beam).reshape(size, beam, 1)
+    class_of_path, interval_of_path = path * NUM_CLASSES + window, path * NUM_INTERVALS  # places in flat arrays
+    motions, leaps, columns = _motion(), _leaps(), _columns()
+    parents: list[Ints] = []
+    choices: list[Ints] = []
+    ends: list[State] = []  # of the lines, the last line first
+    for note in range(num_notes):
+        log_p, state = model.step(stack, note, state, before, interval)
+        moves = motions.take(interval if note else np.full_like(interval, NUM_INTERVALS), axis=0)  # (S, B, 25)
+        moves += motion[note]
+        moves[..., 12] -= repeats
+        pairs = ((mode + before) * NUM_CLASSES)[..., None] + window  # (S, B, W)
+        steps = columns.take(pairs)
+        candidates = log_p.reshape(-1).take(class_of_path) + (scores[note] + leaps.take(pairs))
+        candidates += total[..., None]
+        candidates += moves.reshape(-1).take(interval_of_path + steps)
+        # Whole numbers that end in the position: no two are alike, and they are sorted quickly.
+        candidates *= _PLACES
+        keys = np.rint(candidates, out=candidates).astype(np.int64)
+        keys *= places
+        keys += last_first
+        keys = keys.reshape(-1, places)
+        keys.sort(axis=1)
+        total, from_last = np.divmod(keys[:, : -beam - 1 : -1], places)
+        total = total / _PLACES
+        place = places - 1 - from_last
+        parent, choice = np.divmod(place, width)
+        source = path[: len(place), 0] + parent
+        interval = steps.reshape(-1).take(place + path[: len(place), 0] * width)
+        if note == 0:
+            interval[before[:, 0] == START] = NUM_INTERVALS
+        before = np.minimum(window[:, 0, :1] + choice, NUM_CLASSES - 1)
+        repeats = (repeats.reshape(-1).take(source) + monotone) * (interval == 12)
+        state = State(*(part.reshape(path.size, -1).take(source, axis=0) for part in state))
+        parents.append(parent)
+        choices.append(before)
+        while size and lengths[size - 1] == note + 1:
+            size -= 1
+            ends.append(State(state.hidden[size, :1], state.cell[size, :1]))
+        if size < len(before):
+            stack, state = stack.first(size), State(state.hidden[:size], state.cell[:size])
+            scores, motion, window, mode = scores[:, :size], motion[:, :size], window[:size], mode[:size]
+            path, class_of_path, interval_of_path = path[:size], class_of_path[:size], interval_of_path[:size]
+            before, interval, total, repeats = before[:size], interval[:size], total[:size], repeats[:size]
+    solutions: dict[int, Solution] = {}
+    for s, end in enumerate(reversed(ends)):
+        sung = np.empty(lengths[s], dtype=np.int64)
+        best = 0
+        for note in range(lengths[s] - 1, -1, -1):
+            sung[note] = choices[note][s, best]
+            best = int(parents[note][s, best])
+        solutions[order[s]] = Solution(sung, end)
+    return [solutions[i] for i in range(len(problems))]
+
+
+def _stack(lines: Sequence[Prepared], num_notes: int) -> Prepared:
+    """Put lines side by side, (N, S, ...); what lies behind the end of a line is never read."""
+    if len(lines) == 1:
+        return Prepared._make(array[:, None] for array in lines[0])
+    parts = []
+    for arrays in zip(*lines, strict=True):
+        together = np.zeros((num_notes, len(lines), *arrays[0].shape[1:]), dtype=arrays[0].dtype)
+        for s, array in enumerate(arrays):
+            together[: len(array), s] = array
+        parts.append(together)
+    return Prepared._make(parts)
+
+
+@cache
+def _motion() -> Floats:
+    """Return what intervals cost after each other: (interval before + 12, interval + 12); last row: no interval.
+
+    Large leaps want to be left by step in the other direction (Narmour, 1990, "registral return"); two leaps in one
+    direction pass only as a broken triad of thirds and fourths.
+    """
+    table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
+    intervals = np.arange(-12, 13)
+    size = np.abs(intervals)
+    table += np.select([(size == 6) | (size == 10) | (size == 11), size == 12, size >= 8], [NEVER, -0.8, -0.6], 0)
+    for row, before in enumerate(intervals):
+        same_way = np.sign(intervals) == np.sign(before)
+        if abs(before) >= 8:
+            table[row] += np.where(same_way, np.where(size > 2, -6.0, -1.5), np.where(size > 4, -0.8, 0.0))
+        elif abs(before) >= 5:
+            table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
+        elif abs(before) >= 3:
+            table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
+    return table
+
+
+@cache
+def _leaps() -> Floats:
+    """Hard rules on pairs of classes, (2 * (C + 1) * C,): leaps over an octave; in minor the augmented second."""
+    semitones = np.arange(NUM_CLASSES) + LOWEST
+    difference = np.abs(semitones[:, None] - semitones[None, :])
+    major = np.where(difference > 12, 2 * NEVER, 0.0)
+    pair = {8, 11}
+    degree = (semitones % 12).tolist()
+    augmented = (difference == 3) & np.array([[{a, b} == pair for b in degree] for a in degree])
+    nothing_before = np.zeros((1, NUM_CLASSES))
+    return np.concatenate((major, nothing_before, np.where(augmented, NEVER, major), nothing_before)).ravel()
+
+
+@cache
+def _columns() -> Ints:
+    """Interval from class to class, plus 12, in the order of `_leaps`."""
+    return np.tile(interval_columns().ravel(), 2)
