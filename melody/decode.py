@@ -50,7 +50,7 @@ LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with an
 NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
 _SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
-_TOGETHER = 16  # songs that are searched in step
+TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
 
@@ -171,7 +171,7 @@ def melodize_all(
     waiting: dict[int, tuple[_Singing, Problem]] = {}
     coming = enumerate(songs)
     while True:
-        while len(waiting) < _TOGETHER and (song := next(coming, None)) is not None:
+        while len(waiting) < TOGETHER and (song := next(coming, None)) is not None:
             number, singing = song[0], _singing(song[1], model, taste)
             _go_on(number, singing, None, waiting, melodies)
         if not waiting:

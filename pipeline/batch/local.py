@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.batch.job import Job
-from pipeline.batch.shards import Event, RowBegun, RowDone, Shard, ShardDone, ShardMaker
+from pipeline.batch.shards import Event, RowDone, RowsBegun, Shard, ShardDone, ShardMaker
 from pipeline.batch.store import open_store
 
-_MAX_DEATHS = 3
+MAX_DEATHS = 3  # of processes that composed a row, until it is given up
 _DEPTH = 2  # shards of each process: one in hand, one waiting
 
 
@@ -41,7 +41,7 @@ class _Worker:
     process: Any
     pipe: Connection
     shards: deque[Shard] = field(default_factory=deque)  # in hand or waiting, in order
-    row: int | None = None  # being composed
+    rows: tuple[int, ...] = ()  # being composed
 
 
 class _Pool:
@@ -89,29 +89,34 @@ class _Pool:
                 continue
             if isinstance(message, BaseException):
                 raise message
-            if isinstance(message, RowBegun):
-                worker.row = message.row
+            if isinstance(message, RowsBegun):
+                worker.rows = message.rows
             elif isinstance(message, RowDone):
-                worker.row = None
+                worker.rows = tuple(row for row in worker.rows if row != message.row)
                 self.idle_deaths = 0
             elif isinstance(message, ShardDone):
                 worker.shards.popleft()
             yield message
 
     def _bury(self, worker: _Worker) -> None:
-        """Take back the shards of a process that died; a row that killed several is not tried again."""
+        """Take back the shards of a process that died; a row that killed several is not tried again.
+
+        Of rows in hand together, nobody knows which one it was: the shard is then made one row at a time.
+        """
         self.workers.remove(worker)
         _end(worker)
-        if worker.row is None:
+        if not worker.rows:
             self.idle_deaths += 1
-            if self.idle_deaths > _MAX_DEATHS:
+            if self.idle_deaths > MAX_DEATHS:
                 raise WorkerError(
                     f"processes die before they compose anything (exit code {worker.process.exitcode}); is there too "
                     "little memory? Try fewer --workers"
                 )
+        elif worker.shards[0].careful:
+            self.deaths.update(worker.rows)
         else:
-            self.deaths[worker.row] += 1
-        lethal = {row for row, number in self.deaths.items() if number >= _MAX_DEATHS}
+            worker.shards[0] = replace(worker.shards[0], careful=True)
+        lethal = {row for row, number in self.deaths.items() if number >= MAX_DEATHS}
         self.again.extend(replace(shard, lethal=frozenset(lethal)) for shard in worker.shards)
 
     def end(self) -> None:

@@ -3,20 +3,21 @@
 One task reads the input and cuts it into shards; a pool of actors, each with the models loaded once, makes them and
 writes the files itself. What travels back is what happened. The driver holds nothing that grows with the input, and the
 bytes are those of the local engine, since both make shards by `pipeline.batch.shards`. An actor that dies is replaced
-by Ray, and its shard made again.
+by Ray, and its shard made again; a ledger, an actor as well, remembers of which rows actors have died.
 """
 
 import logging
 import os
 import pickle
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from pipeline.batch.inputs import Source, need, read_rows
 from pipeline.batch.job import Job
-from pipeline.batch.local import WorkerError, portable
-from pipeline.batch.shards import ShardDone, ShardMaker, in_shards
+from pipeline.batch.local import MAX_DEATHS, WorkerError, portable
+from pipeline.batch.shards import RowsBegun, Shard, ShardDone, ShardMaker, in_shards
 from pipeline.batch.store import open_store
 from pipeline.errors import SettingsError
 
@@ -87,6 +88,8 @@ def _results(ray: Any, job: Job, location: str, source: Source, workers: int | N
     context.target_max_block_size = 1
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     location = location if "://" in location else os.path.abspath(location)
+    # Actors that die take with them what they know; this one does nothing of which it could die.
+    ledger = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Ledger).remote()
     actors = workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
     messages = (
         ray.data.from_items([{"number": 0, "payload": b""}], override_num_blocks=1)
@@ -97,7 +100,7 @@ def _results(ray: Any, job: Job, location: str, source: Source, workers: int | N
             batch_size=1,
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(size=actors),
-            fn_constructor_kwargs={"job": job, "location": location},
+            fn_constructor_kwargs={"job": job, "location": location, "ledger": ledger},
         )
     )
     try:
@@ -127,19 +130,70 @@ def _message(number: int, value: Any) -> Message:
     return {"number": np.array([number]), "payload": payload}
 
 
+class Ledger:
+    """Remembers which shards have been begun, and of which rows actors have died."""
+
+    def __init__(self) -> None:
+        """Nothing has begun."""
+        self._rows: dict[int, tuple[int, ...]] = {}  # in hand, by shard
+        self._deaths: Counter[int] = Counter()  # by row
+        self._idle_deaths: Counter[int] = Counter()  # by shard, with no row in hand
+
+    def begin(self, shard: Shard) -> Shard | None:
+        """Take note that a shard is begun; if it was before, an actor has died of it, and it is to be made with care.
+
+        As in `pipeline.batch.local`: a row of which several actors died is not tried again, and where some rows were
+        in hand together, they are made one at a time from now on. None for a shard that is not to be tried again.
+        """
+        if shard.number in self._rows:
+            rows = self._rows[shard.number]
+            self._deaths.update(rows)
+            if not rows:
+                self._idle_deaths[shard.number] += 1
+                if self._idle_deaths[shard.number] > MAX_DEATHS:
+                    return None
+            lethal = {row.number for row in shard.rows if self._deaths[row.number] >= MAX_DEATHS}
+            shard = replace(shard, careful=True, lethal=frozenset(lethal))
+        self._rows[shard.number] = ()
+        return shard
+
+    def hold(self, shard: int, rows: tuple[int, ...]) -> None:
+        """Take note of the row in hand."""
+        self._rows[shard] = rows
+        self._idle_deaths.pop(shard, None)
+
+    def end(self, shard: Shard) -> None:
+        """Forget a shard that is done."""
+        self._rows.pop(shard.number, None)
+        self._idle_deaths.pop(shard.number, None)
+        for row in shard.rows:
+            self._deaths.pop(row.number, None)
+
+
 class _Actor:
     """Makes the shards that come."""
 
-    def __init__(self, job: Job, location: str) -> None:
+    def __init__(self, job: Job, location: str, ledger: Any) -> None:
         self._maker = ShardMaker(job, open_store(location))
+        self._ledger = ledger
 
     def __call__(self, batch: Message) -> Message:
+        import ray
+
         number, payload = int(batch["number"][0]), batch["payload"][0]
         shard = pickle.loads(payload)
         if isinstance(shard, BaseException):
             return _message(number, shard)
         try:
-            *_, done = self._maker.make(shard)
+            shard = ray.get(self._ledger.begin.remote(shard))
+            if shard is None:
+                raise WorkerError(
+                    f"actors die of shard {number} before they compose anything; is there too little memory?"
+                )
+            for event in self._maker.make(shard):
+                if isinstance(event, RowsBegun) and shard.careful:  # each is waited for, so that none is lost
+                    ray.get(self._ledger.hold.remote(number, event.rows))
+            self._ledger.end.remote(shard)
         except Exception as error:
             return _message(number, portable(error))
-        return _message(number, done)
+        return _message(number, event)

@@ -9,7 +9,6 @@ same bytes. Nothing in these files depends on time or on the worker; the seconds
 import hashlib
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import count, islice
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from lyrics.pronounce import Pronouncer
+from melody.decode import TOGETHER
 from pipeline.batch.inputs import Row, need
 from pipeline.batch.job import Job, OtherJobError
-from pipeline.batch.rows import Composed, Failure, compose_row, rehearse
+from pipeline.batch.rows import Composed, Failure, compose_rows, rehearse
 from pipeline.batch.store import Store, write
 
 ROWS_OF_PRONOUNCER = 500  # it remembers words, which saves time; one for all rows would grow without end
@@ -76,10 +76,10 @@ class ShardDone:
 
 
 @dataclass(frozen=True, slots=True)
-class RowBegun:
-    """A row is being composed."""
+class RowsBegun:
+    """Rows are being composed, together."""
 
-    row: int
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class RowDone:
     seconds: float
 
 
-Event = RowBegun | RowDone | ShardDone
+Event = RowsBegun | RowDone | ShardDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class Shard:
 
     number: int
     rows: tuple[Row, ...]
+    careful: bool = False  # one row at a time, so that a row of which processes die is known
     lethal: frozenset[int] = frozenset()  # rows that must not be tried again: processes died of them
 
 
@@ -184,22 +185,25 @@ class ShardMaker:
         songs, features, timing = Part(SONGS), Part(FEATURES), Part(TIMING)
         failures: list[Failure] = []
         written: dict[str, str] = {}  # SHA-256 by name
-        for row in rows:
-            yield RowBegun(row.number)
-            start = time.perf_counter()
-            if row.number in shard.lethal:
-                row = replace(row, problem="every process that composed this row died")
-            outcome = compose_row(row, self._job, pronouncer, self._write_lyrics)
-            if isinstance(outcome, Composed):
-                songs.add({name: getattr(outcome, name) for name in SONGS})
-                features.add(outcome.features)
-                for name, content in outcome.files.items():
-                    self._write(f"files/{number:08d}/{name}", content, written, durable=False)
-            else:
-                failures.append(outcome)
-            seconds = time.perf_counter() - start
-            timing.add({"row": row.number, "id": row.id, "seconds": seconds})
-            yield RowDone(row.number, None if isinstance(outcome, Composed) else outcome, seconds)
+        # Writing takes so long that nothing is won, but the progress would stand still.
+        together = 1 if shard.careful or self._write_lyrics else TOGETHER
+        for start in range(0, len(rows), together):
+            some = [
+                replace(row, problem="every process that composed this row died") if row.number in shard.lethal else row
+                for row in rows[start : start + together]
+            ]
+            yield RowsBegun(tuple(row.number for row in some))
+            for done in compose_rows(some, self._job, pronouncer, self._write_lyrics):
+                row, outcome = done.row, done.outcome
+                if isinstance(outcome, Composed):
+                    songs.add({name: getattr(outcome, name) for name in SONGS})
+                    features.add(outcome.features)
+                    for name, content in outcome.files.items():
+                        self._write(f"files/{number:08d}/{name}", content, written, durable=False)
+                else:
+                    failures.append(outcome)
+                timing.add({"row": row.number, "id": row.id, "seconds": done.seconds})
+                yield RowDone(row.number, None if isinstance(outcome, Composed) else outcome, done.seconds)
         write(self._store, part_name("timing", number), timing.finish(), durable=False)
         for table, part in (("songs", songs), ("features", features)):
             self._write(part_name(table, number), part.finish(), written)

@@ -23,7 +23,7 @@ from lyrics.pronounce import Pronouncer
 from pipeline.batch.inputs import Row, open_source, read_rows
 from pipeline.batch.job import Columns, Job
 from pipeline.batch.local import WorkerError, run_pool
-from pipeline.batch.rows import Composed, compose_row, song_seed
+from pipeline.batch.rows import Composed, Failure, compose_row, compose_rows, song_seed
 from pipeline.batch.run import run_batch
 from pipeline.batch.seen import SeenIds
 from pipeline.batch.shards import RowDone, Shard, ShardDone
@@ -529,6 +529,39 @@ def test_the_seed_belongs_to_the_id_and_not_to_the_place() -> None:
     assert isinstance(composed[0], Composed)
     assert isinstance(composed[1], Composed)
     assert composed[0].document == composed[1].document
+
+
+def test_rows_composed_together_are_what_they_are_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["", *(f"The {WORDS[n]} runs below the {WORDS[n + 2]}\nand {WORDS[n + 1]} comes" for n in range(6)), "?!"]
+    rows = [
+        Row(number, f"row {number}", "", text, key="D minor" if number % 2 else None)
+        for number, text in enumerate(texts)
+    ]
+    alone = [compose_row(row, Job(), Pronouncer()) for row in rows]
+    assert [isinstance(outcome, Failure) for outcome in alone] == [True, *[False] * 6, True]
+    together = list(compose_rows(rows, Job(), Pronouncer()))
+    assert [done.outcome for done in together] == alone
+    assert [done.row for done in together] == rows
+    assert all(done.seconds > 0 for done in together[1:-1])
+
+    # If one of them breaks the program, the others are none the worse for it.
+    from melody.decode import melodize_all
+
+    def sometimes(songs: Any) -> Any:
+        songs = list(songs)
+        if any("silver" in line.text for song in songs for section in song.lyrics.sections for line in section.lines):
+            raise IndexError("a bug")
+        return melodize_all(songs)
+
+    monkeypatch.setattr("pipeline.compose.melodize_all", sometimes)
+    broken = [done.outcome for done in compose_rows(rows, Job(), Pronouncer())]
+    for text, before, after in zip(texts, alone, broken, strict=True):
+        if "silver" in text:
+            assert isinstance(after, Failure)
+            assert after.message == "a fault of this program, IndexError: a bug"
+        else:
+            assert after == before
+    assert broken != alone
 
 
 def test_guessed_words_are_warned_of() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -32,8 +33,42 @@ pytestmark = [
 ]
 
 
+# In processes that this one starts, reading lyrics with a certain word is fatal.
+DEADLY = """
+import os, signal, sys
+
+
+class Trap:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pipeline.batch.rows":
+            import lyrics.parse
+
+            harmless = lyrics.parse.parse_lyrics
+
+            def parse_lyrics(text, *arguments):
+                if "hemlock" in text:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return harmless(text, *arguments)
+
+            lyrics.parse.parse_lyrics = parse_lyrics
+
+
+sys.meta_path.insert(0, Trap())
+"""
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def deadly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lay the trap."""
+    folder = tmp_path_factory.mktemp("trap")
+    (folder / "sitecustomize.py").write_text(DEADLY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(deadly: None) -> Iterator[None]:
     """Start a cluster of two workers, and a core for the reader, with a short path for its sockets."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
@@ -95,6 +130,19 @@ def test_two_ray_workers_one_killed_give_the_bytes_of_one_process(tmp_path: Path
     assert result.exit_code == 2
     assert "other input or settings: input.sha256 was" in result.stderr
     assert json.loads((tmp_path / "ray" / "manifest.json").read_text()) == manifest
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills processes")
+def test_a_row_that_no_process_survives_fails_alone_on_both_engines(tmp_path: Path, cluster: None) -> None:
+    source = tmp_path / "in.jsonl"
+    texts = ["O river", "O silver", "O hemlock", "O stone", "O water"]
+    source.write_text("".join(json.dumps({"lyrics": text}) + "\n" for text in texts))
+    for engine in ("local", "ray"):
+        result = run(source, "-o", tmp_path / engine, "-w", "2", "--engine", engine, "--shard-size", "4")
+        assert result.exit_code == 3, result.stderr
+    (error,) = map(json.loads, (tmp_path / "ray" / "errors.jsonl").read_text().splitlines())
+    assert (error["row"], error["message"]) == (2, "every process that composed this row died")
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
 def test_standard_input_cannot_be_read_on_other_machines(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_a_bug_keeps_its_traceback(lyrics: Path, tmp_path: Path, monkeypatch: py
     def broken(*arguments: Any, **options: Any) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("pipeline.compose.melodize", broken)
+    monkeypatch.setattr("pipeline.compose.melodize_all", broken)
     result = _run("compose", lyrics, "-o", tmp_path)
     assert repr(result.exception) == "ValueError('a bug')"
 
