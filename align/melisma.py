@@ -1,14 +1,15 @@
 """What happens inside one syllable's time: rests at punctuation, the last note's length, and melisma.
 
 Melisma is kept for syllables that carry it well: content words, stressed syllables and line ends, at least a felt beat
-long, at most three notes. The chances are those of the openly licensed songs, raised by one factor (`MELISMA_LIFT`)
-so that songs keep near the 1.05 to 1.20 notes per syllable of sung English.
+long, at most three notes. The chances are those of the openly licensed songs, times a factor that songs differ in.
 All times are in sixteenths.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,24 +22,39 @@ from align.features import (
     LineFeatures,
 )
 
-MELISMA_LIFT = 2.5
 MELISMA_CEILING = 0.5  # no syllable is more likely held on several notes than on one
-LONGEST_LAST = 24
+LONGEST_LAST = 32
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is drawn for the last syllable of a line before it is known how much time it has: numbers from 0 to 1."""
+
+    rest: float  # whether a rest follows it
+    length: float  # which of the usual lengths before a rest
+    held: float  # whether it is sung on several notes
+    division: float  # on which
+
+
+def draw_ending(rng: np.random.Generator) -> Ending:
+    """Draw an ending."""
+    return Ending(*rng.random(4).tolist())
 
 
 def note_lengths(
     members: Sequence[LineFeatures],
     onsets: Sequence[int],
-    end: int,
     *,
     compound: bool,
     tables: dict[str, Any],
     rng: np.random.Generator,
 ) -> tuple[int, ...]:
-    """Sounding length of every syllable of lines that share these onsets.
+    """Sounding length of every syllable but the last of lines that share these onsets.
 
     Syllables are held up to the next one, save at punctuation (in all members), where the learned share of singers
-    rests. The last syllable ends at least an eighth before `end` where there is room for that.
+    rests.
     """
     lengths = []
     family = "compound" if compound else "simple"
@@ -50,22 +66,27 @@ def note_lengths(
         if mark >= COMMA and gap >= 6 and chance < tables["rests"].get(f"{family} {mark} {gap}", 0.0):
             rest = 4 if gap >= 12 else 2
         lengths.append(gap - rest)
-    lengths.append(_last_length(end - onsets[-1], compound, rng.random()))
     return tuple(lengths)
 
 
-def _last_length(gap: int, compound: bool, chance: float) -> int:
-    """Length of the last note when the next line begins `gap` later: round values, an eighth or more before it."""
+def last_length(gap: int, ending: Ending, habit: float, *, compound: bool, tables: dict[str, Any]) -> int:
+    """Length of a line's last note when the next line begins `gap` later.
+
+    Most people write it up to there and leave the breath to the singer; how many write a rest, and where it begins, was
+    counted for every gap. `habit` (nats) is added to the log odds of a rest: songs are alike in this throughout.
+    """
+    known = tables["last"].get(f"{'compound' if compound else 'simple'} {gap}", {})
+    counts = {int(length): count for length, count in known.items()}
+    shorter = {length: count for length, count in counts.items() if length < gap}
     if gap < 4:
-        return max(1, gap - 1)
-    preferred = (4, 6, 10, 12, 18, 22, 24) if compound else (4, 6, 8, 12, 16, 20, 24)
-    fitting = [length for length in preferred if gap - 8 <= length <= gap - 2]
-    if not compound and gap >= 10 and 6 in fitting:
-        fitting.remove(6)  # where a half note has room, a dotted quarter only makes the rest hard to read
-    if not fitting:
-        return min(gap - 2, LONGEST_LAST)
-    longest = 0.5 if fitting[-1] == 6 else 0.75  # how often the note is held as long as it can be
-    return fitting[-1] if len(fitting) == 1 or chance < longest else fitting[-2]
+        return gap
+    rests = sum(shorter.values()) + 0.5
+    odds = rests / max(0.5, sum(counts.values()) - rests + 1) * math.exp(habit)
+    if ending.rest * (1 + odds) < odds:
+        if shorter:
+            return int(_choose(shorter, ending.length))
+        return max(4, gap - 4) if gap > 6 else gap - 2
+    return min(gap, LONGEST_LAST)
 
 
 def divide(
@@ -75,23 +96,40 @@ def divide(
     compound: bool,
     tables: dict[str, Any],
     rng: np.random.Generator,
+    lift: float,
 ) -> tuple[tuple[int, ...], ...]:
-    """Divide every syllable's length into its notes: mostly one, two or three where the syllable serves it."""
-    family = "compound" if compound else "simple"
+    """Divide the lengths of all syllables but the last into notes: mostly one, two or three where that serves one.
+
+    `lift` is the song's factor on the usual chances of that.
+    """
     result: list[tuple[int, ...]] = []
     for i, length in enumerate(lengths):
         chance, choice = rng.random(), rng.random()
-        final = i == len(lengths) - 1
         pieces: tuple[int, ...] = (length,)
-        if length >= (6 if compound else 4) and (final or all(_carries(member, i) for member in members)):
-            kind = "last" if final else "strong"
-            rate = tables["held"].get(f"{family} {kind} {min(length, 16)}", 0.05)
-            options = tables["divisions"].get(f"{family} {length}")
-            previous_divided = bool(result) and len(result[-1]) > 1
-            if options and not previous_divided and chance < min(MELISMA_CEILING, MELISMA_LIFT * rate):
-                pieces = _choose(options, choice)
+        if all(_carries(member, i) for member in members) and not (result and len(result[-1]) > 1):
+            pieces = _divided(length, "strong", chance, choice, compound=compound, tables=tables, lift=lift)
         result.append(pieces)
     return tuple(result)
+
+
+def divide_last(length: int, ending: Ending, *, compound: bool, tables: dict[str, Any], lift: float) -> tuple[int, ...]:
+    """Divide the last syllable's length into notes."""
+    return _divided(length, "last", ending.held, ending.division, compound=compound, tables=tables, lift=lift)
+
+
+def _divided(
+    length: int, kind: str, chance: float, choice: float, *, compound: bool, tables: dict[str, Any], lift: float
+) -> tuple[int, ...]:
+    family = "compound" if compound else "simple"
+    if length < (6 if compound else 4):
+        return (length,)
+    rate = tables["held"].get(f"{family} {kind} {min(length, 16)}", 0.05)
+    options = tables["divisions"].get(f"{family} {length}")
+    if not options or chance >= min(MELISMA_CEILING, lift * rate):
+        return (length,)
+    pieces = {tuple(int(piece) for piece in text.split()): count for text, count in options.items()}
+    usable = {division: count for division, count in pieces.items() if min(division) >= 2}  # eighths at least
+    return _choose(usable, choice) if usable else (length,)
 
 
 def _carries(features: LineFeatures, index: int) -> bool:
@@ -99,18 +137,11 @@ def _carries(features: LineFeatures, index: int) -> bool:
     return kind in (CONTENT, PRIMARY) or kind in CONTENT_CLASSES or kind == SECONDARY
 
 
-def _choose(options: dict[str, float], choice: float) -> tuple[int, ...]:
-    """Draw one division; pieces shorter than an eighth are left to instruments."""
-    usable = {
-        pieces: count
-        for text, count in options.items()
-        if min(pieces := tuple(int(piece) for piece in text.split())) >= 2
-    }
-    if not usable:
-        return (sum(int(piece) for piece in next(iter(options)).split()),)
-    remaining = choice * sum(usable.values())
-    chosen = next(iter(usable))
-    for chosen, count in usable.items():  # noqa: B007 - the last one stands if rounding leaves a remainder
+def _choose(options: Mapping[T, float], choice: float) -> T:
+    """Draw one of some options by their counts; `choice` is the draw."""
+    remaining = choice * sum(options.values())
+    chosen = next(iter(options))
+    for chosen, count in options.items():  # noqa: B007 - the last one stands if rounding leaves a remainder
         remaining -= count
         if remaining <= 0:
             break

@@ -12,7 +12,8 @@ rhythm that suits all of them. Where syllables differ, the later line is drawn t
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise, product
@@ -46,7 +47,8 @@ from align.features import (
     scored_bar,
     words_of_line,
 )
-from align.melisma import divide, note_lengths
+from align.manners import Manner, load_manners
+from align.melisma import Ending, divide, divide_last, draw_ending, last_length, note_lengths
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, RhythmScorer, load_scorer
@@ -60,7 +62,9 @@ _BAND = 32  # candidate onsets for each syllable
 # often as singers use it (2/4 less often, for it is heard as 4/4).
 _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
-_TRIES = 40  # rhythms that are drawn for a line until one begins late enough
+_LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
+_GAP_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
+_TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
     temperature: float = 0.6
-    article_on_strong: float = -3.2  # the weakest function words
-    function_on_strong: float = -1.6
+    article_on_strong: float = -2.4  # the weakest function words
+    function_on_strong: float = -1.0
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
@@ -79,24 +83,35 @@ class SearchConfig:
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
-    last_short: float = -2.5  # a last note that cannot sound for a quarter
-    last_double: float = 1.2  # a last note twice as long as the usual one
-    last_long: float = 0.8  # per doubling of the last note against an even pace, up to three times that
+    downbeat: float = 0.6  # a syllable on the first beat of a bar
+    last_strong: float = 0.4  # a last note that begins on a strong beat
     keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
-    pickup_cost: float = 0.3  # per line and beat of pick-up allowance: it shortens the breath before
+    pickup_cost: float = 0.2  # per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
     breadth: tuple[float, ...] = (0.5, -0.2, -1.0, 0.2)
-    # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the breath at line ends and
-    # the prosody weights do to the distribution of intervals.
+    # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
+    # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (-0.3, -0.55, -0.25, -0.1, 0.0, 1.1, 1.3, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0),
-        (0.8, -0.05, -0.6, -0.25, 0.0, 0.7, 0.35, -0.5, 0.8, 0.0, 0.0, 0.0, 0.0),
-        (0.4, -0.25, -0.15, -0.05, 0.0, -0.2, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.25, -0.1, 0.7, -0.4, -0.3, 1.2, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0),
+        (0.55, 0.15, 0.79, -0.19, 0.43, 0.47, 0.12, 0.31, -0.92, 0.27, 0.62, -0.25, 0.29),
+        (0.36, 0.52, 0.46, -0.16, 0.0, 0.07, -0.41, 0.17, 1.2, 0.0, 0.16, 0.31, 1.11),
+        (0.06, -0.15, 0.23, 0.08, 0.42, 1.01, 1.3, 0.72, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (-0.11, -0.17, 0.71, 0.18, 0.0, 0.24, -0.51, 0.77, 0.84, 0.0, 0.93, 0.0, 0.0),
     )
-    bars_spread: float = 1.0  # 1: as widely as songs differ
+    # The same for the time from a line's last onset to the next line, by the classes of _GAP_EDGES.
+    ending_bias: tuple[tuple[float, ...], ...] = (
+        (1.2, 0.38, 1.3, 0.46, 0.32, -0.32, -1.01, -1.13, -0.52),
+        (-0.34, 0.72, 1.3, -0.49, -1.3, -0.51, 0.04, 0.38, 0.02),
+        (1.3, -0.63, -1.3, -0.1, -1.05, -1.0, 1.13, -0.17, -0.49),
+        (1.3, 0.56, 0.01, -1.25, -0.26, -1.13, -1.3, -1.3, -0.44),
+    )
+    manner: float = 0.8  # weight of the song's manner of rhythm
+    density: float = 1.0  # weight of its density
+    held_lift: tuple[float, float] = (0.3, 0.9)  # log of the factor on the chances of melisma, and how songs differ
+    # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
+    # them (mean, standard deviation), fitted to training songs.
+    rest_habit: tuple[tuple[float, float], ...] = ((-0.8, 2.0), (-0.3, 2.4), (-3.8, 3.2), (-2.8, 2.4), (1.6, 2.5))
     bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
@@ -105,11 +120,11 @@ class SearchConfig:
 CONFIG = SearchConfig()
 # To compare metres, only what singers do with the words counts: no wish for breath, breadth or even statistics.
 _PLAIN = SearchConfig(
-    last_long=0.0,
-    last_double=0.0,
-    last_short=0.0,
+    ending_bias=((0.0,) * 9,) * NUM_METERS,
     breadth=(0.0,) * NUM_METERS,
     interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
+    downbeat=0.0,
+    last_strong=0.0,
 )
 
 
@@ -138,7 +153,9 @@ def align_lyrics(
     slots = _slots(lyrics, search.scorer)
     groups, group_of = _group(slots, seeds, after)
     if slots:
-        search.draw_spaciousness(np.random.Generator(np.random.PCG64(seeds.get("song", seeds[slots[0].id]))))
+        rng = np.random.Generator(np.random.PCG64(seeds.get("song", seeds[slots[0].id])))
+        lengths = [len(phrase.classes) for slot in slots[:12] for phrase in slot.phrases]
+        search.draw_manner(rng, lengths, [phrase.onsets for phrase in after])
     pickup = search.pickup_allowance([group.members[0] for group in groups[len(after) : len(after) + 12]])
     if after:
         pickup = search.pickup_of(after)
@@ -146,22 +163,34 @@ def align_lyrics(
     for group in groups[len(after) :]:
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
-    return _lay_out(lyrics, meter, pickup, groups, group_of, len(after))
+    return _lay_out(lyrics, search, pickup, groups, group_of, len(after))
 
 
 def align_line(
-    line: Line, meter: Meter, style: str, seed: int, num_bars: int, pickup: int, early: int
+    line: Line,
+    meter: Meter,
+    style: str,
+    seed: int,
+    num_bars: int,
+    pickup: int,
+    early: int,
+    end: int,
+    others: Sequence[Sequence[int]] = (),
 ) -> tuple[RhythmNote, ...] | None:
     """Place the syllables of one line anew in the stretch of time that it has; None if they do not fit there.
 
     The line sings from `pickup` ticks before its first bar line to `pickup` ticks before the one after its last bar,
-    and nothing before `early` ticks before its first bar line. The result counts ticks from that bar line.
+    and nothing before `early` ticks before its first bar line; its last note may be held to `end`. All ticks, those of
+    the result too, count from that bar line. `others` are the onsets of other lines of the song, in sixteenths from
+    their first bar lines: the line is sung in their manner.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     search = _Search(load_scorer(), meter, STYLES.index(style))
     phrases = _phrases(line_features(words_of_line(line), search.scorer.tables["prominence"]))
+    search.draw_manner(np.random.Generator(np.random.PCG64(seed)), [len(phrase.classes) for phrase in phrases], others)
     allowance = pickup // GRID
+    search.early = early // GRID
     counts = [len(phrase.classes) for phrase in phrases]
     options = [
         bars
@@ -180,17 +209,29 @@ def align_line(
             break
     else:
         return None
-    notes: list[RhythmNote] = []
-    start = syllable = 0
-    for onsets, pieces, length in zip(group.onsets, group.pieces, bars, strict=True):
-        for onset, lengths in zip(onsets, pieces, strict=True):
+    starts = [sum(bars[:index]) * search.bar for index in range(len(bars))]
+    following = [start + onsets[0] for start, onsets in zip(starts, group.onsets, strict=True)][1:]
+    gaps = [
+        after - start - onsets[-1]
+        for start, onsets, after in zip(starts, group.onsets, (*following, end // GRID), strict=True)
+    ]
+    return tuple(_notes(search, group, [start * GRID for start in starts], gaps))
+
+
+def _notes(search: "_Search", group: "_Group", starts: Sequence[int], gaps: Sequence[int]) -> Iterator[RhythmNote]:
+    """Yield the notes of a line whose phrases have their first bar lines at `starts` (ticks).
+
+    `gaps` are the sixteenths from the last onset of each phrase to the first one of what follows.
+    """
+    syllable = 0
+    for index, (start, gap) in enumerate(zip(starts, gaps, strict=True)):
+        lengths = (*group.pieces[index], search.last_pieces(group, index, gap))
+        for onset, pieces in zip(group.onsets[index], lengths, strict=True):
             tick = start + onset * GRID
-            for piece, duration in enumerate(lengths):
-                notes.append(RhythmNote(tick, duration * GRID, syllable, held=piece > 0))
+            for piece, duration in enumerate(pieces):
+                yield RhythmNote(tick, duration * GRID, syllable, held=piece > 0)
                 tick += duration * GRID
             syllable += 1
-        start += length * meter.bar_ticks
-    return tuple(notes)
 
 
 def _roomy(syllables: int, window: int, unit: int) -> bool:
@@ -259,7 +300,8 @@ class _Group:
     reference: int | None = None  # an earlier group whose rhythm this one adapts
     bars: list[int] = field(default_factory=list)  # of each phrase, in bars of the metre
     onsets: list[tuple[int, ...]] = field(default_factory=list)  # of each phrase, sixteenths from its first bar line
-    pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
+    pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # of all its syllables but the last
+    endings: list[Ending] = field(default_factory=list)  # of the last one
 
 
 def _slots(lyrics: Lyrics, scorer: RhythmScorer) -> list[_Slot]:
@@ -421,8 +463,13 @@ class _Search:
         self.held_over = _held_over(meter)
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
-        self.spaciousness: dict[int, float] = {}  # by bars per line: what this song likes beside what is usual
+        self.early: int | None = None  # sixteenths before its first bar line that a line may use; None: all
+        self.manner: Manner | None = None  # of the song, once it is drawn
+        self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
+        self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
+        self.rest_habit = config.rest_habit[style][0]
+        self.held_lift = math.exp(config.held_lift[0])
 
     # --- what the whole song shares -----------------------------------------------------------------------------
 
@@ -452,19 +499,46 @@ class _Search:
         table = self.scorer.weights["bars"][self.style, self.kind, min(syllables, MAX_LINE)]
         return float(table[scored - 1])
 
-    def draw_spaciousness(self, rng: np.random.Generator) -> None:
-        """Let the song be broader or denser than usual: one Gumbel draw per number of bars, for all lines."""
-        self.spaciousness = {bars: self.config.bars_spread * float(rng.gumbel()) for bars in (1, 2, 3, 4, 6, 8)}
+    def draw_manner(
+        self, rng: np.random.Generator, lengths: Sequence[int], known: Sequence[Sequence[int]] = ()
+    ) -> None:
+        """Draw what all lines of the song share: its manner of rhythm, and whether breaths are written as rests.
+
+        The manner suits the style and lines of such `lengths` (syllables); if there are `known` phrases, it is theirs.
+        """
+        manners = load_manners(self.kind)
+        noise = rng.gumbel(size=len(manners.manners))
+        usual, spread = self.config.rest_habit[self.style]
+        self.rest_habit = usual + spread * float(rng.normal())
+        usual, spread = self.config.held_lift
+        self.held_lift = math.exp(usual + spread * float(rng.normal()))
+        if any(known):
+            self.manner = manners.of_rhythm(known, self.style, self.scored_bar)
+        else:
+            scores = np.log(manners.shares[self.style]) + noise + self._suits(manners.manners, lengths)
+            self.manner = manners.manners[int(np.argmax(scores))]
+        self.manner_intervals = self.config.manner * self.manner.intervals[np.arange(self.bar) % self.scored_bar]
+
+    def _suits(self, manners: Sequence[Manner], lengths: Sequence[int]) -> Floats:
+        """Say how well each manner's density suits lines of so many syllables, in nats per line."""
+        ratio = self.bar / self.scored_bar
+        total: Floats = np.zeros(len(manners), dtype=np.float32)
+        for syllables, count in Counter(lengths).items():
+            bars = [(bars, self.bars_score(syllables, bars)) for bars in _LIKING if self._fits(syllables, bars)]
+            for index, manner in enumerate(manners):
+                ways = [score + manner.suits(syllables, n * ratio) for n, score in bars]
+                total[index] += count * np.logaddexp.reduce(ways)
+        return total / np.float32(max(1, len(lengths)))
 
     def _bars(self, syllables: int) -> dict[int, float]:
         """Numbers of bars with room for the syllables, with their log probability and our liking for even phrases."""
-        usual = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}
+        ratio = self.bar / self.scored_bar
         return {
             bars: liking
             + self.bars_score(syllables, bars)
             + self.breadth * math.log2(bars)
-            + self.spaciousness.get(bars, 0.0)
-            for bars, liking in usual.items()
+            + (0.0 if self.manner is None else self.config.density * self.manner.suits(syllables, bars * ratio))
+            for bars, liking in _LIKING.items()
             if self._fits(syllables, bars)
         }
 
@@ -482,11 +556,12 @@ class _Search:
         return {bars: scores[bars] + self.config.bars_fit * self.value([phrase], bars, pickup) for bars in near}
 
     def _fits(self, syllables: int, bars: int) -> bool:
-        """Whether the syllables have room, on average an eighth each beside the breath, but no bars of silence."""
+        """Whether the syllables have room, on average an eighth each (in 2/4 less), but no bars of silence."""
         window = bars * self.bar
         if bars > 1 and window > max(32, 7 * syllables + 12):
             return False
-        return 2 * syllables + self.unit <= window or bars == 8
+        needed = 3 * syllables // 2 if self.meter.numerator == 2 else 2 * syllables
+        return needed + 2 <= window or bars == 8
 
     def choose_bars(
         self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int], pickup: int
@@ -530,6 +605,8 @@ class _Search:
         scored = bars * self.bar // self.scored_bar
         each = [self.scorer.starts(member, self.kind, self.style, scored, self.scored_bar) for member in members]
         result: Floats = np.mean(each, axis=0)
+        if self.manner is not None:
+            result += self.config.manner * self.manner.starts
         return result
 
     def solve(self, group: _Group, reference: _Group | None, pickup: int, rng: np.random.Generator) -> None:
@@ -541,16 +618,23 @@ class _Search:
             if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
                 model = reference.onsets[index]
             onsets = self._sample(_Lattice(self, members, bars, pickup, model), rng)
-            end = bars * self.bar - pickup
-            lengths = note_lengths(members, onsets, end, compound=compound, tables=self.scorer.tables, rng=rng)
+            lengths = note_lengths(members, onsets, compound=compound, tables=self.scorer.tables, rng=rng)
             group.onsets.append(onsets)
-            group.pieces.append(divide(members, lengths, compound=compound, tables=self.scorer.tables, rng=rng))
-        for index, phrase in enumerate(group.members[0][:-1]):
-            if phrase.follows[-1] == INSIDE:  # a word longer than a phrase is not broken by a breath
-                pieces = group.pieces[index]
-                silent = group.bars[index] * self.bar + group.onsets[index + 1][0] - group.onsets[index][-1]
-                silent -= sum(pieces[-1])
-                group.pieces[index] = (*pieces[:-1], (*pieces[-1][:-1], pieces[-1][-1] + silent))
+            group.pieces.append(
+                divide(members, lengths, compound=compound, tables=self.scorer.tables, rng=rng, lift=self.held_lift)
+            )
+            group.endings.append(draw_ending(rng))
+
+    def last_pieces(self, group: _Group, index: int, gap: int) -> tuple[int, ...]:
+        """Divide the time of a phrase's last syllable, if so many sixteenths go by before the next phrase."""
+        compound, tables, ending = self.meter.denominator == 8, self.scorer.tables, group.endings[index]
+        if group.members[0][index].follows[-1] == INSIDE:
+            length = gap  # a word longer than a phrase is not broken by a breath
+        else:
+            length = last_length(gap, ending, self.rest_habit, compound=compound, tables=tables)
+        if group.pieces[index] and len(group.pieces[index][-1]) > 1:
+            return (length,)
+        return divide_last(length, ending, compound=compound, tables=tables, lift=self.held_lift)
 
     def value(self, members: Sequence[LineFeatures], bars: int, pickup: int) -> float:
         """Score of (nearly) the best rhythm."""
@@ -612,16 +696,15 @@ class _Lattice:
         # A syllable leaves room for those after it: a sixteenth each, and an eighth for the last.
         legal = (self.times >= -pickup) & (self.times + np.arange(n, 0, -1)[:, None] + 1 <= end)
         unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
-        self.unary: Floats = np.where(legal, strong * unary[:, None], _NEVER).astype(np.float32)
+        if search.early is not None:
+            legal[0] &= self.times[0] >= -search.early
+        self.unary: Floats = np.where(
+            legal, strong * unary[:, None] + search.config.downbeat * (strengths == 5), _NEVER
+        ).astype(np.float32)
         if reference is not None:
             self.unary += search.config.keep_onset * np.isin(self.times, reference)
-        usual = (end + pickup) / (n + 1.5)
-        tail = end - 2 - self.times[-1]
-        ending = search.config.last_long * np.log2(np.clip(tail / usual, 0.25, 3))
-        ending += search.config.last_short * (tail < 4) + search.config.last_double * (tail >= 2 * min(usual, 4)) * (
-            1 if search.unit == 4 else 0.5
-        )
-        self.unary[-1] += ending
+        self.unary[-1] += search.ending_bias[np.searchsorted(_GAP_EDGES, end - self.times[-1], side="right")]
+        self.unary[-1] += search.config.last_strong * strong[-1]
 
         starts = search._starts(members[: search.config.joint], bars)
         offset = self.times[0] - START_LOW
@@ -651,7 +734,11 @@ class _Lattice:
                             rise > 0, 0, np.where(rise == 0, search.config.stress_equal, search.config.stress_reversed)
                         ),
                     )
-        self.arcs = self.arcs + (stress + search.bias)[:, :, None] + _lengths(members)[:, None]
+        self.arcs = (
+            self.arcs
+            + (stress + search.bias + search.manner_intervals[self.times[:-1] % search.bar])[:, :, None]
+            + _lengths(members)[:, None]
+        )
         # Where an interval lands among the next syllable's candidates; -1 outside.
         index = landing - self.times[1:, :1, None]
         self.inside = (index >= 0) & (index < self.times.shape[1])
@@ -701,15 +788,27 @@ def _candidate_times(n: int, start: int, end: int) -> Ints:
     return lows[:, None] + np.arange(width)
 
 
+@dataclass(slots=True)
+class _Placed:
+    """A line at its place in the song; times in ticks."""
+
+    section: int
+    line: int
+    group: int
+    starts: list[int]  # the first bar line of each phrase
+    end: int  # the first bar line of what follows
+
+
 def _lay_out(
     lyrics: Lyrics,
-    meter: Meter,
+    search: _Search,
     pickup: int,
     groups: Sequence[_Group],
     group_of: Mapping[tuple[int, int], int],
     num_before: int = 0,
 ) -> Rhythm:
     """Put the groups' rhythms into the song, in ticks; the first `num_before` groups are not part of it."""
+    meter = search.meter
     numbers = {section.id: index for index, section in enumerate(lyrics.sections)}
     first_bar_line = 0
     if lyrics.sections and lyrics.sections[0].lines:
@@ -717,36 +816,59 @@ def _lay_out(
         early = -min(0, groups[group_of[0, 0]].onsets[0][0]) * GRID
         first_bar_line = -(-early // unit) * unit
     cursor = first_bar_line
-    lines: list[LineRhythm] = []
+    placed: list[_Placed] = []
     sections: list[SectionSpan] = []
-    first_of_group: dict[int, int] = {}
     for number, section in enumerate(lyrics.sections):
         start = cursor
         source = number if section.repeat_of is None else numbers[section.repeat_of]
         for index in range(len(section.lines)):
             group_number = group_of[source, index]
-            group = groups[group_number]
-            follows = first_of_group.setdefault(group_number, len(lines))
-            notes: list[RhythmNote] = []
-            line_start = max(0, cursor - pickup * GRID)
-            syllable = 0
-            for onsets, pieces, bars in zip(group.onsets, group.pieces, group.bars, strict=True):
-                for onset, lengths in zip(onsets, pieces, strict=True):
-                    tick = cursor + onset * GRID
-                    for piece, length in enumerate(lengths):
-                        notes.append(RhythmNote(tick, length * GRID, syllable, held=piece > 0))
-                        tick += length * GRID
-                    syllable += 1
+            starts = []
+            for bars in groups[group_number].bars:
+                starts.append(cursor)
                 cursor += bars * meter.bar_ticks
-            if follows == len(lines):
-                inside = group.reference is not None and group.reference >= num_before
-                followed = first_of_group[group.reference] if inside and group.reference is not None else None
-            else:
-                followed = follows
-            lines.append(LineRhythm(number, index, line_start, cursor - pickup * GRID, tuple(notes), followed))
+            placed.append(_Placed(number, index, group_number, starts, cursor))
         if not section.lines:
             cursor += BARS_WITHOUT_LINES.get(section.role, 8) * meter.bar_ticks
         sections.append(SectionSpan(number, start, cursor))
+
+    # A line's stretch of time ends where the next line begins, if that is later than the pick-up allowance, but not
+    # after the bar line. So a last note can be held until then.
+    stretches: list[int] = []
+    for number, here in enumerate(placed):
+        stretches.append(here.end - pickup * GRID)
+        if number + 1 < len(placed) and placed[number + 1].starts[0] == here.end:
+            stretches[-1] = here.end + GRID * min(0, groups[placed[number + 1].group].onsets[0][0])
+    gaps: list[list[int]] = []  # of each line's phrases: sixteenths from the last onset to what follows
+    shortest: dict[tuple[int, tuple[str, ...]], list[int]] = {}  # the same words are sung alike everywhere
+    keys = [
+        (line.group, tuple(word.text for word in lyrics.sections[line.section].lines[line.line].words))
+        for line in placed
+    ]
+    for line, key, stretch in zip(placed, keys, stretches, strict=True):
+        onsets = groups[line.group].onsets
+        begins = [start + GRID * phrase[0] for start, phrase in zip(line.starts, onsets, strict=True)]
+        ends = (*begins[1:], stretch)
+        left = [
+            (end - start) // GRID - phrase[-1] for end, start, phrase in zip(ends, line.starts, onsets, strict=True)
+        ]
+        shortest[key] = list(map(min, left, shortest.get(key, left)))
+    gaps = [shortest[key] for key in keys]
+
+    lines: list[LineRhythm] = []
+    first_of_group: dict[int, int] = {}
+    line_start = max(0, first_bar_line - pickup * GRID)
+    for line, times, stretch in zip(placed, gaps, stretches, strict=True):
+        group = groups[line.group]
+        follows = first_of_group.setdefault(line.group, len(lines))
+        followed: int | None = follows
+        if follows == len(lines):
+            inside = group.reference is not None and group.reference >= num_before
+            followed = first_of_group[group.reference] if inside and group.reference is not None else None
+        start = max(line_start, line.starts[0] - pickup * GRID)
+        notes = tuple(_notes(search, group, line.starts, times))
+        lines.append(LineRhythm(line.section, line.line, start, stretch, notes, followed))
+        line_start = stretch
     return Rhythm(meter, first_bar_line, tuple(lines), tuple(sections), cursor)
 
 

@@ -4,7 +4,7 @@ Track 0 conducts: tempo, time signature, key signature, a marker per section whe
 is sung. Track "Melody" is monophonic and carries one lyric event (UTF-8) per syllable, at exactly the note-on tick of
 the syllable's first note, and no other text. "Chords" and "Bass" accompany. A song with a pick-up starts inside a full
 first bar, so that bar lines stand where a sequencer draws them: every tick of the song document moves later by
-`lead_in(song)`.
+`lead_in(song)`. Where the score writes the last note of a line up to the next line, it ends `BREATH` ticks earlier.
 
 The lyric conventions (`SongSettings.midi_lyrics`):
 
@@ -34,6 +34,9 @@ _PROGRAMS = {
     "folk": (_VOICE, _GUITAR, _ACOUSTIC_BASS),
 }
 _KEY_NAMES = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
+# Ticks by which a last note that is written up to the next line ends early, so that one hears the singer breathe; half
+# a grid step would be read as a shorter note by programs that read the file.
+BREATH = 48
 # Order of events on one tick: notes end, then what tells about the tick, then notes begin.
 _OFF, _TEXT, _ON = 0, 1, 2
 
@@ -116,11 +119,13 @@ def _melody(song: Song, program: int) -> Any:
     events: list[tuple[int, int, Any]] = [(0, -1, Message("program_change", channel=0, program=program))]
     for tick, text in lyric_events(song):
         events.append((tick + shift, _TEXT, MetaMessage("lyrics", text=text)))
+    begins = {line.notes[0].onset for line in song.lines if line.notes}
     for line in song.lines:
         for note in line.notes:
+            end = note.end - (min(BREATH, note.duration // 4) if note.end in begins else 0)
             on = Message("note_on", channel=0, note=note.pitch, velocity=MELODY_VELOCITY)
             off = Message("note_off", channel=0, note=note.pitch, velocity=0)
-            events += [(note.onset + shift, _ON, on), (note.end + shift, _OFF, off)]
+            events += [(note.onset + shift, _ON, on), (end + shift, _OFF, off)]
     return _track(events, "Melody", song.end + shift)
 
 

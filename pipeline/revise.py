@@ -37,7 +37,8 @@ class _Place:
     bar_line: int  # ticks: its first one
     num_bars: int
     pickup: int  # ticks before its bar lines that belong to it
-    early: int  # ticks before its first bar line that it may really use: a song cannot begin before 0
+    early: int  # ticks before its first bar line that it may really use
+    end: int  # ticks from its first bar line to where its last note must end
 
 
 def select(song: Song, names: Sequence[str]) -> tuple[str, ...]:
@@ -175,19 +176,28 @@ def _sing_again(
 ) -> Song:
     """Sing a line anew, with new words if there are some, until it differs from what it was."""
     words = line or _as_line(song, family[0])
-    place = _place(song, old)
+    place = _place(song, *(_line(song, member) for member in family))
     kept = tuple(
         RhythmNote(note.onset, note.duration, number, held=part > 0)
         for number, syllable in enumerate(s for word in old.words for s in word.syllables)
         for part, note in enumerate(syllable.notes)
     )
     wordless = not any(word.text for word in words.words)
+    others = [_onsets(song, other) for other in song.lines if other.id not in family]
     for attempt in range(1, _TRIES + 1):
         seed = line_seed(song.seed, old.id, old.revision + attempt)
         notes = kept
         if line is not None or not (keep_rhythm or wordless):
             fresh = align_line(
-                words, song.settings.meter, song.settings.style, seed, place.num_bars, place.pickup, place.early
+                words,
+                song.settings.meter,
+                song.settings.style,
+                seed,
+                place.num_bars,
+                place.pickup,
+                place.early,
+                place.end,
+                others,
             )
             if fresh is None and line is not None:
                 raise LyricsError(
@@ -266,14 +276,20 @@ def _with_words(lyrics: Lyrics, timed: LineRhythm, words: Line) -> Lyrics:
     return replace(lyrics, sections=tuple(sections))
 
 
-def _place(song: Song, line: SungLine) -> _Place:
-    """Find the bars that a line has: its stretch of time ends a pick-up before a bar line."""
+def _place(song: Song, *lines: SungLine) -> _Place:
+    """Find the bars that a line has, and the time in them that all of its repeats have, too."""
     bar = song.settings.meter.bar_ticks
-    pickup = (song.pickup - line.end) % bar
-    pickup -= pickup % GRID
-    bar_line = song.pickup + -(-(line.start - song.pickup) // bar) * bar
-    num_bars = max(1, -(-(line.end - bar_line) // bar))
-    return _Place(bar_line, num_bars, pickup, min(pickup, bar_line - line.start))
+    bar_lines = [song.pickup + -(-(line.start - song.pickup) // bar) * bar for line in lines]
+    early = min(bar_line - line.start for bar_line, line in zip(bar_lines, lines, strict=True))
+    end = min(line.end - bar_line for bar_line, line in zip(bar_lines, lines, strict=True))
+    num_bars = max(1, -(-end // bar))
+    return _Place(bar_lines[0], num_bars, max(early, num_bars * bar - end) // GRID * GRID, early, end)
+
+
+def _onsets(song: Song, line: SungLine) -> tuple[int, ...]:
+    """Return where a line's syllables begin, in sixteenths from its first bar line."""
+    bar_line = _place(song, line).bar_line
+    return tuple((syllable.notes[0].onset - bar_line) // GRID for word in line.words for syllable in word.syllables)
 
 
 def _rhyme(song: Song, identifier: str, line: Line) -> str:

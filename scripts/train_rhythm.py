@@ -18,7 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -304,6 +307,82 @@ def counted_tables(lines: Sequence[Weighted], prominence: dict[str, float]) -> d
     }
 
 
+# How many manners are looked for in 4/4, 3/4, 2/4 and 6/8: more where there are more songs.
+NUM_MANNERS = (10, 6, 6, 6)
+_TEMPER = 0.4  # intervals of one song are not independent
+_PRIOR = 4.0  # intervals as usual that every manner has at every place
+
+
+def learn_manners(lines: Sequence[Weighted], tries: int = 8) -> dict[str, npt.NDArray[Any]]:
+    """Find manners of rhythm: a mixture of songs for each metre, the likeliest of `tries` fits. See align.manners."""
+    songs: dict[str, tuple[CorpusSong, list[SungLine]]] = {}
+    for song, line, _ in lines:
+        key, verse = song.song_id, song.verse
+        if key not in songs or songs[key][0].verse == verse:
+            songs.setdefault(key, (song, []))[1].append(line)
+    places, most = NUM_PLACES, max(NUM_MANNERS)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "count": np.array(NUM_MANNERS, dtype=np.int32),
+        "shares": np.zeros((NUM_METERS, len(STYLES), most)),
+        "density": np.zeros((NUM_METERS, most)),
+        "spread": np.ones((NUM_METERS, most)),
+        "intervals": np.zeros((NUM_METERS, most, places, len(INTERVALS))),
+        "starts": np.zeros((NUM_METERS, most, NUM_STARTS)),
+    }
+    for meter, num in enumerate(NUM_MANNERS):
+        rows = []
+        for song, sung in songs.values():
+            if meter_class(song.meter) != meter:
+                continue
+            moves, starts = np.zeros((places, len(INTERVALS))), np.zeros(NUM_STARTS)
+            for line in sung:
+                if 0 <= line.onsets[0] - START_LOW < NUM_STARTS:
+                    starts[line.onsets[0] - START_LOW] += 1
+                for here, following in pairwise(line.onsets):
+                    if following - here in INTERVAL_CLASS:
+                        moves[here % scored_bar(song.meter), INTERVAL_CLASS[following - here]] += 1
+            if moves.sum() >= 10:
+                syllables = sum(len(line.onsets) for line in sung)
+                rows.append((STYLES.index(song.style), moves, starts, syllables / sum(line.bars for line in sung)))
+        fits = (_mixture(rows, num, seed) for seed in range(tries))
+        _, belongs, moves, starts = max(fits, key=lambda fit: fit[0])
+        styles = np.array([row[0] for row in rows])
+        density = np.array([row[3] for row in rows])
+        size = belongs.sum(axis=0)
+        mean = belongs.T @ density / size
+        arrays["density"][meter, :num] = mean
+        arrays["spread"][meter, :num] = np.maximum(0.3, np.sqrt(belongs.T @ density**2 / size - mean**2))
+        arrays["intervals"][meter, :num], arrays["starts"][meter, :num] = moves, starts
+        for style in range(len(STYLES)):
+            share = belongs[styles == style].sum(axis=0) + 2 * belongs.mean(axis=0)
+            arrays["shares"][meter, style, :num] = share / share.sum()
+    return {name: value if name == "count" else value.astype(np.float16) for name, value in arrays.items()}
+
+
+def _mixture(rows: Sequence[tuple[int, Any, Any, float]], num: int, seed: int) -> tuple[float, Any, Any, Any]:
+    """Fit a mixture of multinomials: likelihood, whose song is whose (songs, num), log ratios of moves and starts."""
+    moves = np.stack([row[1] for row in rows]) * _TEMPER
+    starts = np.stack([row[2] for row in rows]) * _TEMPER
+    usual = moves.sum(axis=0)
+    usual += 3 * (usual.sum(axis=0) + 0.5) / (usual.sum() + 0.5 * len(INTERVALS))
+    usual /= usual.sum(axis=1, keepdims=True)
+    begin = starts.sum(axis=0) + 0.2
+    begin /= begin.sum()
+    belongs = np.random.default_rng(seed).dirichlet(np.full(num, 0.3), len(rows))
+    for _ in range(60):
+        step = np.einsum("nk,npi->kpi", belongs, moves) + _PRIOR * usual
+        step /= step.sum(axis=2, keepdims=True)
+        first = belongs.T @ starts + _PRIOR * begin
+        first /= first.sum(axis=1, keepdims=True)
+        share = belongs.sum(axis=0) + 1
+        scores = np.einsum("npi,kpi->nk", moves, np.log(step)) + starts @ np.log(first).T + np.log(share / share.sum())
+        top = scores.max(axis=1, keepdims=True)
+        belongs = np.exp(scores - top)
+        likelihood = float((np.log(belongs.sum(axis=1)) + top[:, 0]).sum())
+        belongs /= belongs.sum(axis=1, keepdims=True)
+    return likelihood, belongs, np.log(step / usual), np.log(first / begin)
+
+
 def syllable_kind(kind: int) -> str:
     """Name of a syllable class in the table of held syllables."""
     if kind in FUNCTION_CLASSES:
@@ -320,6 +399,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=RhythmConfig.epochs)
     parser.add_argument("--hidden", type=int, default=RhythmConfig.hidden)
     parser.add_argument("--dropout", type=float, default=RhythmConfig.dropout)
+    parser.add_argument("--manners-only", action="store_true", help="only find the manners of rhythm (seconds)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
@@ -336,20 +416,27 @@ def main() -> None:
         part.extend((song, line, weight) for line in sung_lines(song, prominence))
     print(f"{len(training)} lines to learn from, {len(validation)} to choose by")
 
+    options.out.mkdir(parents=True, exist_ok=True)
+    _write(options.out / "manners.safetensors", save_arrays(learn_manners(training)))
+    if options.manners_only:
+        return
     net = RhythmNet(config)
     loss = train(net, config, training, validation)
     everything = training + validation
     tensors = {name: value.detach().clone() for name, value in net.table.items()}
     tensors["bars"] = bars_table(everything)
-    options.out.mkdir(parents=True, exist_ok=True)
     files = {
         "model.safetensors": save({name: value.half().contiguous() for name, value in tensors.items()}),
         "tables.json": json.dumps(counted_tables(everything, prominence), indent=0).encode(),
         "config.json": json.dumps(vars(config) | {"seed": options.seed, "validation_nats": round(loss, 4)}).encode(),
     }
     for name, content in files.items():
-        (options.out / name).write_bytes(content)
-        print(f"{name}  {len(content)} bytes  sha256 {hashlib.sha256(content).hexdigest()}")
+        _write(options.out / name, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    print(f"{path.name}  {len(content)} bytes  sha256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":
