@@ -100,10 +100,12 @@ def sing(
     items: Sequence[JointExample],
     generator: np.random.Generator,
     temperature: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    leaning: Floats | None = None,
 ) -> Sung:
     """Sing new melodies to the words of `items`, all of one length, beginning where these begin.
 
     `temperature` is that of rests, durations and pitches; training sings at 1, from what the network believes.
+    `leaning` (NUM_INTERVALS,) is added to the scores of pitches by their interval from the note before.
     """
     config = model.config
     size = len(items[0])
@@ -134,7 +136,10 @@ def sing(
         onsets.append(places(onset, meter, open_end))
         scores = session.durations(rest, onsets[-1], onset % bars)
         duration = (scores / temperature[1] + noise["duration"][:, note]).argmax(axis=1)
-        pitch = (session.pitches(duration, chords) / temperature[2] + noise["pitch"][:, note]).argmax(axis=1)
+        scores = session.pitches(duration, chords)
+        if note and leaning is not None:
+            scores = scores + leaning[model.interval_of[columns["pitch"][-1]]]
+        pitch = (scores / temperature[2] + noise["pitch"][:, note]).argmax(axis=1)
         session.sing(pitch)
         end = onset + durations[duration]
         for name, value in zip(columns, (rest, duration, pitch, onset % bars), strict=True):

@@ -28,9 +28,9 @@ from melody.corpus import song_key
 from melody.distances import overlap
 from melody.features import anchor_pitch, refrains
 from melody.gan import choose, distance, note_lines, read_judge, sing, train_gan, windows
-from melody.joint import load_joint_model
+from melody.joint import NUM_INTERVALS, REACH, load_joint_model
 from melody.joint_data import JointExample, encode_song, make_batch
-from melody.joint_features import Clock, corpus_text, text_features
+from melody.joint_features import Clock, Floats, corpus_text, text_features
 from melody.joint_generate import PlainNote, Task, generate
 from melody.joint_network import JointNetwork
 from melody.metrics import (
@@ -62,7 +62,8 @@ from melody.train_joint import (
 )
 
 CANDIDATES = 4
-TEMPERATURES = (1.0, 0.96, 0.93, 0.9, 0.87)
+TEMPERATURES = (1.0, 0.94, 0.9, 0.87, 0.84, 0.81, 0.78)
+LEANING_STEPS = 2
 # Small enough that all of a comparison takes some minutes of one core: they rank, they do not set records.
 SYSTEMS = replace(
     CONFIGS["lines"], hidden=64, head=48, key=16, epochs=4, max_songs=1500,
@@ -89,17 +90,35 @@ def real_lines(items: Sequence[JointExample], config: TrainJointConfig) -> NoteL
     return note_lines(make_batch(items, config.model), config.model)
 
 
-def pitch_temperature(network: JointNetwork, training: Sequence[JointExample], config: TrainJointConfig) -> float:
-    """Choose the temperature of pitches whose melodies are most like the training melodies (never the judged ones)."""
+def interval_histogram(lines: NoteLines) -> Floats:
+    """Return the share of each interval, (NUM_INTERVALS,)."""
+    intervals = np.clip(np.diff(lines.pitch, axis=1), -REACH, REACH).astype(np.int64) + REACH
+    return (np.bincount(intervals.ravel(), minlength=NUM_INTERVALS) / intervals.size).astype(np.float32)
+
+
+def choose_sampling(
+    network: JointNetwork, training: Sequence[JointExample], config: TrainJointConfig
+) -> tuple[float, Floats]:
+    """Choose how pitches are drawn, on training melodies (never the judged ones): a temperature and a leaning.
+
+    A temperature below 1 keeps melodies together but sharpens the choice of intervals too. The leaning undoes that: the
+    log of people's share of each interval over the sung one, approached by halves.
+    """
     rng = np.random.default_rng(1)
-    some = [training[int(index)] for index in rng.choice(len(training), min(1000, len(training)), replace=False)]
+    some = [training[int(index)] for index in rng.choice(len(training), min(4000, len(training)), replace=False)]
     real, model = real_lines(some, config), network.model()
-    return min(
-        TEMPERATURES,
-        key=lambda heat: distance(
-            note_lines(sing(model, some, np.random.default_rng(2), (1.0, 1.0, heat)).batch, config.model), real
-        ),
-    )
+    wanted = interval_histogram(real)
+    tried = []
+    for heat in TEMPERATURES:
+        leaning = np.zeros(NUM_INTERVALS, dtype=np.float32)
+        for seed in range(LEANING_STEPS + 1):
+            sung = note_lines(sing(model, some, np.random.default_rng(seed), (1, 1, heat), leaning).batch, config.model)
+            ratio = np.log((wanted + 1e-4) / (interval_histogram(sung) + 1e-4))
+            if seed < LEANING_STEPS:
+                leaning += np.float32(0.5 * heat) * np.clip(ratio, -1, 1).astype(np.float32)
+        tried.append((distance(sung, real), heat, leaning))
+    _, heat, leaning = min(tried, key=lambda one: one[0])
+    return heat, leaning
 
 
 def measure(lines: NoteLines, real: NoteLines, index: CopyIndex) -> dict[str, float]:
@@ -131,9 +150,13 @@ def compare_run(data: Path, run: Path) -> dict[str, dict[str, float]]:
         other = [*content.validation[1:], content.validation[0]]
         swapped = [replace(a, features=b.features) for a, b in zip(content.validation, other, strict=True)]
         wrong = evaluate(network, swapped, config)
-        heat = pitch_temperature(network, training, config)
-        for label, heats in ((name, (1.0, 1.0, 1.0)), (f"{name}, T {heat}", (1.0, 1.0, heat))):
-            sung = note_lines(sing(model, judged, np.random.default_rng(0), heats).batch, config.model)
+        heat, leaning = choose_sampling(network, training, config)
+        leans = " and leaning" if leaning.any() else ""
+        for label, heats, lean in (
+            (name, (1.0, 1.0, 1.0), None),
+            (f"{name}, T {heat}{leans}", (1.0, 1.0, heat), leaning),
+        ):
+            sung = note_lines(sing(model, judged, np.random.default_rng(0), heats, lean).batch, config.model)
             columns[label] = measure(sung, real, index)
             columns[label] |= {"nats per note": nats["total"], "nats per note, words of another line": wrong["total"]}
             columns[label] |= {f"nats: {part}": nats[part] for part in ("rest", "duration", "pitch")}

@@ -27,7 +27,7 @@ from melody.gan import (  # noqa: E402
     train_gan,
     windows,
 )
-from melody.joint import REACH, load_joint_model  # noqa: E402
+from melody.joint import NUM_INTERVALS, REACH, load_joint_model  # noqa: E402
 from melody.joint_data import OPEN, JointExample, encode_song, make_batch, veiled, window  # noqa: E402
 from melody.joint_features import BLOCKS, PROSODY, block_columns  # noqa: E402
 from melody.joint_network import JointNetwork, Tensors, nats  # noqa: E402
@@ -282,6 +282,15 @@ def test_what_is_sung_is_what_torch_scores_highest_with_the_same_noise(
         (scores.pitch, sung.pitch_noise, sung.batch.pitch),
     ):
         assert np.mean((score.numpy() + noise).argmax(axis=2) == chosen) > 0.999  # rounding may decide a tie
+
+
+def test_singing_that_leans_to_an_interval_takes_it(pieces: tuple[JointNetwork, list[JointExample]]) -> None:
+    network, items = pieces
+    leaning = np.zeros(NUM_INTERVALS, dtype=np.float32)
+    leaning[REACH] = 60  # repeat the note
+    sung = sing(network.model(), items, np.random.default_rng(3), leaning=leaning)
+    assert (np.diff(sung.batch.pitch, axis=1) == 0).all()
+    assert (np.diff(sing(network.model(), items, np.random.default_rng(3)).batch.pitch, axis=1) != 0).any()
 
 
 def test_straight_through_samples_are_one_hot_and_carry_gradients(
