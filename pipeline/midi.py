@@ -18,7 +18,8 @@ The lyric conventions (`SongSettings.midi_lyrics`):
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ _KEY_NAMES = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", 
 # Ticks by which a last note that is written up to the next line ends early, so that one hears the singer breathe; half
 # a grid step would be read as a shorter note by programs that read the file.
 BREATH = 48
+# (tick, order, what makes the message when its time is known)
+_Event = tuple[int, int, Callable[..., Any]]
 # Order of events on one tick: notes end, then what tells about the tick, then notes begin.
 _OFF, _TEXT, _ON = 0, 1, 2
 
@@ -69,8 +72,8 @@ def midi_bytes(song: Song) -> bytes:
     return buffer.getvalue()
 
 
-def _track(events: list[tuple[int, int, Any]], name: str | None, end: int) -> Any:
-    """Turn (tick, order, message) into a track with relative times that lasts until `end`."""
+def _track(events: list[_Event], name: str | None, end: int) -> Any:
+    """Turn events into a track with relative times that lasts until `end`."""
     from mido import MetaMessage, MidiTrack
 
     track = MidiTrack()
@@ -78,8 +81,7 @@ def _track(events: list[tuple[int, int, Any]], name: str | None, end: int) -> An
         track.append(MetaMessage("track_name", name=name))
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        message.time = tick - now
-        track.append(message)
+        track.append(message(time=tick - now))
         now = tick
     track.append(MetaMessage("end_of_track", time=max(0, end - now)))
     return track
@@ -92,41 +94,43 @@ def _conductor(song: Song) -> Any:
     meter = settings.meter
     # The name of the major key with this signature, moved three fifths for its relative minor.
     key = _KEY_NAMES[settings.key.fifths + 7 + (3 if settings.key.mode == "minor" else 0)]
-    events: list[tuple[int, int, Any]] = [
-        (0, 0, MetaMessage("set_tempo", tempo=bpm2tempo(settings.tempo_qpm))),
-        (
-            0,
-            1,
-            MetaMessage(
-                "time_signature",
-                numerator=meter.numerator,
-                denominator=meter.denominator,
-                clocks_per_click=meter.pulse_ticks * 24 // TICKS_PER_BEAT,
-            ),
-        ),
-        (0, 2, MetaMessage("key_signature", key=key + ("m" if settings.key.mode == "minor" else ""))),
+    clocks = meter.pulse_ticks * 24 // TICKS_PER_BEAT
+    signature = {"numerator": meter.numerator, "denominator": meter.denominator, "clocks_per_click": clocks}
+    events: list[_Event] = [
+        (0, 0, partial(MetaMessage, "set_tempo", tempo=bpm2tempo(settings.tempo_qpm))),
+        (0, 1, partial(MetaMessage, "time_signature", **signature)),
+        (0, 2, partial(MetaMessage, "key_signature", key=key + ("m" if settings.key.mode == "minor" else ""))),
     ]
     shift = lead_in(song)
     for section in song.sections:
-        events.append((section.first_tick + shift, 3, MetaMessage("marker", text=section.label)))
+        events.append((section.first_tick + shift, 3, partial(MetaMessage, "marker", text=section.label)))
     return _track(events, song.title, song.end + shift)
 
 
 def _melody(song: Song, program: int) -> Any:
-    from mido import Message, MetaMessage
+    from mido import MetaMessage
 
     shift = lead_in(song)
-    events: list[tuple[int, int, Any]] = [(0, -1, Message("program_change", channel=0, program=program))]
-    for tick, text in lyric_events(song):
-        events.append((tick + shift, _TEXT, MetaMessage("lyrics", text=text)))
     begins = {line.notes[0].onset for line in song.lines if line.notes}
+    notes = []
     for line in song.lines:
         for note in line.notes:
-            end = note.end - (min(BREATH, note.duration // 4) if note.end in begins else 0)
-            on = Message("note_on", channel=0, note=note.pitch, velocity=MELODY_VELOCITY)
-            off = Message("note_off", channel=0, note=note.pitch, velocity=0)
-            events += [(note.onset + shift, _ON, on), (end + shift, _OFF, off)]
-    return _track(events, "Melody", song.end + shift)
+            breath = min(BREATH, note.duration // 4) if note.end in begins else 0
+            notes.append(Played(note.onset, note.duration - breath, note.pitch, MELODY_VELOCITY))
+    lyrics = [(tick + shift, _TEXT, partial(MetaMessage, "lyrics", text=text)) for tick, text in lyric_events(song)]
+    return _track([*_played(0, program, notes, shift), *lyrics], "Melody", song.end + shift)
+
+
+def _played(channel: int, program: int, notes: Iterable[Played], shift: int) -> Iterator[_Event]:
+    from mido import Message
+
+    # The library's checks of every number take as long as all else, and what stands in a song has been checked.
+    message = partial(Message, skip_checks=True, channel=channel)
+    yield 0, -1, partial(message, "program_change", program=program)
+    for note in notes:
+        onset = note.onset + shift
+        yield onset, _ON, partial(message, "note_on", note=note.pitch, velocity=note.velocity)
+        yield onset + note.duration, _OFF, partial(message, "note_off", note=note.pitch, velocity=0)
 
 
 def lyric_events(song: Song) -> Iterator[tuple[int, str]]:
@@ -152,12 +156,14 @@ def lyric_events(song: Song) -> Iterator[tuple[int, str]]:
 def _karaoke(song: Song) -> Iterator[Any]:
     from mido import MetaMessage
 
-    head = [(0, i, MetaMessage("text", text=text)) for i, text in enumerate(("@KMIDI KARAOKE FILE", "@V0100"))]
+    head: list[_Event] = [
+        (0, i, partial(MetaMessage, "text", text=text)) for i, text in enumerate(("@KMIDI KARAOKE FILE", "@V0100"))
+    ]
     yield _track(head, "Soft Karaoke", 0)
     shift = lead_in(song)
-    events: list[tuple[int, int, Any]] = [
-        (0, 0, MetaMessage("text", text="@LENGL")),
-        (0, 1, MetaMessage("text", text=f"@T{song.title}")),
+    events: list[_Event] = [
+        (0, 0, partial(MetaMessage, "text", text="@LENGL")),
+        (0, 1, partial(MetaMessage, "text", text=f"@T{song.title}")),
     ]
     for section in song.sections:
         for line in section.lines:
@@ -169,17 +175,10 @@ def _karaoke(song: Song) -> Iterator[Any]:
                     if index == 0 and word is line.words[0]:
                         mark = "\\" if line is section.lines[0] else "/"
                     text = mark + word.printed(index)
-                    events.append((syllable.notes[0].onset + shift, 2, MetaMessage("text", text=text)))
+                    events.append((syllable.notes[0].onset + shift, 2, partial(MetaMessage, "text", text=text)))
     yield _track(events, "Words", song.end + shift)
 
 
 def _accompanying(song: Song, name: str, channel: int, program: int, notes: tuple[Played, ...]) -> Any:
-    from mido import Message
-
     shift = lead_in(song)
-    events: list[tuple[int, int, Any]] = [(0, -1, Message("program_change", channel=channel, program=program))]
-    for note in notes:
-        on = Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
-        off = Message("note_off", channel=channel, note=note.pitch, velocity=0)
-        events += [(note.onset + shift, _ON, on), (note.onset + note.duration + shift, _OFF, off)]
-    return _track(events, name, song.end + shift)
+    return _track(list(_played(channel, program, notes, shift)), name, song.end + shift)

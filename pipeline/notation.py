@@ -7,6 +7,7 @@ compound metres stay visible, simple syncopations (eighth-quarter-eighth) are wr
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from align.meter import TICKS_PER_BEAT, Meter
@@ -202,7 +203,7 @@ def _bracketed(symbols: list[Symbol]) -> list[Symbol]:
             filled += symbol.duration
             if filled >= TICKS_PER_BEAT:
                 tuplet, filled = "stop", 0
-        marked.append(replace(symbol, tuplet=tuplet))
+        marked.append(replace(symbol, tuplet=tuplet) if tuplet else symbol)
     return marked
 
 
@@ -225,6 +226,7 @@ def split_duration(start: int, end: int, meter: Meter, *, rest: bool = False) ->
         yield from split_duration(cut, end, meter, rest=rest)
 
 
+@lru_cache(4096)  # the same few stretches come again and again
 def _cut(start: int, end: int, meter: Meter, rest: bool) -> int | None:
     """Return where a stretch must be divided, None if it reads well as one note."""
     duration = end - start

@@ -214,6 +214,7 @@ def main() -> None:
             arguments = [*common, "-o", str(out), "-w", "2", "--engine", "ray"]
             kills += ray_worker_killed(arguments, out, shards, rng)
             equal += contents(out) == whole
+            print(f"Ray trial {trial + 1}: kills {kills}, equal {equal}", file=sys.stderr, flush=True)
         differ += options.ray - equal
         if options.ray:
             print(f"  2 Ray  {options.ray:6d}  {kills:5d}  {'-':>37s}  {equal} of {options.ray}")
