@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,14 @@ def start_categories(features: LineFeatures, bars: int, bar: int) -> dict[str, i
     }
 
 
+class Places(NamedTuple):
+    """What the scorer knows of candidate onsets whatever is sung there; B candidates for each of n - 1 syllables."""
+
+    hidden: Floats  # [n - 1, H, 1, B]
+    landing: Ints  # [n - 1, K, B]: places in the bar where intervals lead
+    bias: Floats  # [K, 1]
+
+
 @dataclass(frozen=True, slots=True)
 class RhythmScorer:
     """The loaded model."""
@@ -100,29 +108,37 @@ class RhythmScorer:
     weights: dict[str, Floats]
     tables: dict[str, Any]
 
-    def intervals(
-        self, features: LineFeatures, meter: int, style: int, bar: int, end: int, times: Ints
-    ) -> tuple[Floats, Ints]:
+    def places(self, meter: int, bar: int, end: int, times: Ints) -> Places:
+        """Describe candidate onsets `times`, shape [n - 1, B]; `end` is the time when the next line begins."""
+        w = self.weights
+        left = np.arange(len(times), 0, -1)[:, None] + 1
+        hidden = w["place"][meter, times % bar] + w["ratio"][ratio_class(end - times, left)]
+        hidden = hidden + w["bars_left"][np.clip((end - times) // bar, 0, 4)]  # [n - 1, B, H]
+        landing = (times[:, None] + np.array(INTERVALS)[:, None]) % bar
+        hidden = np.ascontiguousarray(np.swapaxes(hidden, 1, 2))[:, :, None]
+        return Places(hidden, landing, w["output_bias"][meter][:, None])
+
+    def intervals(self, features: LineFeatures, meter: int, style: int, places: Places) -> Floats:
         """Log probabilities of the interval after each syllable but the last, for many places at once.
 
-        `times` (shape [n - 1, B]) holds the candidate onsets of every syllable, `end` the time when the next line
-        begins. The result has shape [n - 1, B, NUM_PREVIOUS, len(INTERVALS)]; the second array gives the landing
-        times, shape [n - 1, B, len(INTERVALS)].
+        The result has shape [n - 1, len(INTERVALS), NUM_PREVIOUS, B].
         """
         w = self.weights
         categories = neighbours(features)
         syllable = w["style"][style] + w["meter"][meter]
-        syllable = syllable + sum(w[name][values] for name, values in categories.items())  # [n - 1, H]
-        left = np.arange(len(features.classes) - 1, 0, -1)[:, None] + 1
-        place = w["place"][meter, times % bar] + w["ratio"][ratio_class(end - times, left)]
-        place = place + w["bars_left"][np.clip((end - times) // bar, 0, 4)]  # [n - 1, B, H]
-        hidden = np.maximum((syllable[:, None] + place)[:, :, None] + w["previous"][meter], 0)
-        landing = times[:, :, None] + np.array(INTERVALS)
-        next_class = np.array(categories["next"])
-        lands = w["landing"][meter, next_class[:, None, None], landing % bar]  # [n - 1, B, K]
-        logits = hidden @ w["output"].T + (w["output_bias"][meter] + lands)[:, :, None]
-        logits -= logits.max(axis=-1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)), landing
+        syllable = syllable + sum(w[name].take(values, axis=0) for name, values in categories.items())  # [n - 1, H]
+        # What differs by place comes last: along it numpy adds, multiplies and sums up fastest.
+        previous = np.ascontiguousarray(w["previous"][meter].T)  # [H, D]
+        hidden = places.hidden + (syllable[:, :, None] + previous)[..., None]  # [n - 1, H, D, B]
+        np.maximum(hidden, 0, out=hidden)
+        logits: Floats = w["output"] @ hidden.reshape(*hidden.shape[:2], -1)
+        logits = logits.reshape(len(logits), -1, *hidden.shape[2:])  # [n - 1, K, D, B]
+        rows = np.arange(len(logits))[:, None, None]
+        lands = w["landing"][meter, categories["next"]][rows, places.landing]
+        logits += (lands + places.bias)[:, :, None]
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits
 
     def starts(self, features: LineFeatures, meter: int, style: int, bars: int, bar: int) -> Floats:
         """Log probabilities of the first onset, at START_LOW, START_LOW + 1, ... (NUM_STARTS values)."""

@@ -12,13 +12,16 @@ rhythm that suits all of them. Where syllables differ, the later line is drawn t
 """
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import pairwise, product
+from functools import cache, lru_cache
+from itertools import accumulate, pairwise, product
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from align.features import (
     AFTER_STRESS,
@@ -51,8 +54,10 @@ from align.manners import Manner, load_manners
 from align.melisma import Ending, divide, divide_last, draw_ending, last_length, note_lengths
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
-from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, RhythmScorer, load_scorer
+from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, Places, RhythmScorer, load_scorer
 from lyrics.document import Line, Lyrics, Role
+
+Bools = NDArray[np.bool_]
 
 LONGEST_PHRASE = 16  # syllables; longer lines are sung as several phrases with a breath between them
 BARS_WITHOUT_LINES = {Role.INTRO: 4, Role.OUTRO: 4}  # others: 8
@@ -651,7 +656,7 @@ class _Search:
         onsets = [int(lattice.times[0, place])]
         previous = 0
         for i, step in enumerate(steps):
-            choice = _draw(step[place, previous] / self.config.temperature, rng)
+            choice = _draw(step[:, previous, place] / self.config.temperature, rng)
             onsets.append(onsets[-1] + INTERVALS[choice])
             previous = PREVIOUS_OF_INTERVAL[choice]
             place = onsets[-1] - int(lattice.times[i + 1, 0])
@@ -659,8 +664,10 @@ class _Search:
 
 
 def _draw(scores: Floats, rng: np.random.Generator) -> int:
-    weights = np.cumsum(np.exp(scores - scores.max(), dtype=np.float64))
-    return int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))
+    values = scores.tolist()
+    top = max(values)
+    weights = list(accumulate(math.exp(value - top) for value in values))  # so few that numpy would be slower
+    return bisect_right(weights, rng.random() * weights[-1])
 
 
 _UNARY = np.zeros(NUM_CLASSES, dtype=np.float32)
@@ -690,13 +697,12 @@ class _Lattice:
     ) -> None:
         n = len(members[0].classes)
         end = bars * search.bar - pickup
-        self.times = _candidate_times(n, -pickup, end)
-        strengths = search.strengths[self.times % search.bar]  # [n, B]
+        grid = _grid(search.meter, n, bars, pickup, search.config.stress_equal, search.config.stress_reversed)
+        self.times, strengths, legal = grid.times, grid.strengths, grid.legal
         strong = strengths >= 4
-        # A syllable leaves room for those after it: a sixteenth each, and an eighth for the last.
-        legal = (self.times >= -pickup) & (self.times + np.arange(n, 0, -1)[:, None] + 1 <= end)
         unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
         if search.early is not None:
+            legal = legal.copy()
             legal[0] &= self.times[0] >= -search.early
         self.unary: Floats = np.where(
             legal, strong * unary[:, None] + search.config.downbeat * (strengths == 5), _NEVER
@@ -712,69 +718,112 @@ class _Lattice:
         self.first: Floats = self.unary[0] + np.where(known, starts[np.clip(offset, 0, NUM_STARTS - 1)], _NEVER)
         if n == 1:
             return
+        assert grid.places is not None
         scored = [
-            search.scorer.intervals(member, search.kind, search.style, search.scored_bar, end, self.times[:-1])
+            search.scorer.intervals(member, search.kind, search.style, grid.places)
             for member in members[: search.config.joint]
         ]
-        self.arcs: Floats = np.mean([arcs for arcs, _ in scored], axis=0) if len(scored) > 1 else scored[0][0]
-        landing = scored[0][1]
-        stress = np.zeros((n - 1, *landing.shape[1:]), dtype=np.float32)
-        change = search.strengths[landing % search.bar] - strengths[:-1, :, None]  # [n - 1, B, K]
-        held_over = search.held_over[self.times[:-1] % search.bar]
+        self.arcs: Floats = np.mean(scored, axis=0) if len(scored) > 1 else scored[0]  # [n - 1, K, D, B]
+        stress = np.zeros((n - 1, len(self.times[0]), len(INTERVALS)), dtype=np.float32)
+        held_over = grid.held_over
         for member in members:
             weak = [kind in _WEAK for kind in member.classes[:-1]]
             stress += search.config.syncopated / len(members) * held_over
             stress[weak] += search.config.weak_syncopated / len(members) * held_over[weak]
             for i, step in enumerate(_stress_steps(member)):
                 if step:
-                    rise = change[i] * -step  # > 0: the stressed syllable is the stronger one
-                    stress[i] = np.minimum(
-                        stress[i],
-                        np.where(
-                            rise > 0, 0, np.where(rise == 0, search.config.stress_equal, search.config.stress_reversed)
-                        ),
-                    )
-        self.arcs = (
-            self.arcs
-            + (stress + search.bias + search.manner_intervals[self.times[:-1] % search.bar])[:, :, None]
-            + _lengths(members)[:, None]
-        )
-        # Where an interval lands among the next syllable's candidates; -1 outside.
-        index = landing - self.times[1:, :1, None]
-        self.inside = (index >= 0) & (index < self.times.shape[1])
-        self.index: Ints = np.where(self.inside, index, 0)
+                    np.minimum(stress[i], grid.against[step][i], out=stress[i])
+        wishes = stress + search.bias + search.manner_intervals[self.times[:-1] % search.bar]  # [n - 1, B, K]
+        self.arcs += np.swapaxes(wishes, 1, 2)[:, :, None]
+        self.arcs += np.swapaxes(_lengths(members), 1, 2)[..., None]
+        self.inside, self.target = grid.inside, grid.target
 
     def backward(self, temperature: float) -> tuple[Floats, list[Floats]]:
-        """Soft maximum over all continuations: for the first syllable by place [B], and for every step [B, D, K]."""
+        """Soft maximum over all continuations: for the first syllable by place [B], and for every step [K, D, B]."""
         n = len(self.times)
         if n == 1:
             return np.zeros_like(self.first), []
-        value = np.repeat(self.unary[-1][:, None], 7, axis=1)  # [B, D]
+        value = np.repeat(self.unary[-1][None], 7, axis=0)  # [D, B]
         steps: list[Floats] = []
         for i in range(n - 2, -1, -1):
-            ahead = np.where(self.inside[i], value[self.index[i], _PREVIOUS], _NEVER)
+            ahead = np.where(self.inside[i], value.reshape(-1).take(self.target[i]), _NEVER)  # [K, B]
             step = self.arcs[i] + ahead[:, None]
             steps.append(step)
-            top = step.max(axis=-1)
-            soft = np.exp((step - top[..., None]) / temperature).sum(axis=-1)
-            value = top + temperature * np.log(soft)
+            top = step.max(axis=0)
+            soft = step - top
+            soft /= temperature
+            value = top + temperature * np.log(np.exp(soft, out=soft).sum(axis=0))
             if i:
-                value = value + self.unary[i][:, None]
-        return value[:, 0], steps[::-1]
+                value = value + self.unary[i]
+        return value[0], steps[::-1]
+
+
+class _Grid(NamedTuple):
+    """The candidate onsets of n syllables in a window of bars, and what is known of them whatever the words."""
+
+    times: Ints  # [n, B]
+    strengths: Ints  # [n, B]
+    legal: Bools  # [n, B]
+    places: Places | None  # of all syllables but the last
+    held_over: Floats  # [n - 1, B, K]
+    against: dict[int, Floats]  # by the direction of a step in stress, [n - 1, B, K]: what it costs
+    inside: Bools  # [n - 1, K, B]: whether an interval lands on a candidate of the next syllable
+    target: Ints  # [n - 1, K, B]: on which, as a place in an array [D, B]
+
+
+@lru_cache(128)  # songs have lines of few lengths
+def _grid(meter: Meter, n: int, bars: int, pickup: int, stress_equal: float, stress_reversed: float) -> _Grid:
+    bar, end = meter.bar_ticks // GRID, bars * meter.bar_ticks // GRID - pickup
+    times = _candidate_times(n, -pickup, end)
+    levels: Ints = np.array([meter.strength(place * GRID) for place in range(bar)])
+    strengths = levels[times % bar]
+    # A syllable leaves room for those after it: a sixteenth each, and an eighth for the last.
+    legal = (times >= -pickup) & (times + np.arange(n, 0, -1)[:, None] + 1 <= end)
+    landing = times[:-1, :, None] + np.array(INTERVALS)
+    change = levels[landing % bar] - strengths[:-1, :, None]
+    against = {}
+    for direction in (1, -1):
+        rise = -direction * change  # > 0: the stressed syllable is the stronger one
+        cost = np.where(rise > 0, 0, np.where(rise == 0, stress_equal, stress_reversed))
+        against[direction] = cost.astype(np.float32)
+    candidate = np.swapaxes(landing - times[1:, :1, None], 1, 2)
+    width = times.shape[1]
+    inside = (candidate >= 0) & (candidate < width)
+    target = np.where(inside, candidate, 0) + _PREVIOUS[:, None] * width
+    places = load_scorer().places(meter_class(meter), scored_bar(meter), end, times[:-1]) if n > 1 else None
+    held_over = _held_over(meter)[times[:-1] % bar]
+    for array in (times, strengths, legal, held_over, *against.values(), inside, target):
+        array.flags.writeable = False  # all songs share them
+    return _Grid(times, strengths, legal, places, held_over, against, inside, target)
 
 
 def _lengths(members: Sequence[LineFeatures]) -> Floats:
     """Mean cost of weak syllables that are held: [n - 1, NUM_PREVIOUS, K]."""
-    n = len(members[0].classes)
-    cost = np.zeros((n - 1, len(_LONGER), len(INTERVALS)), dtype=np.float32)
-    for member in members:
-        for i in range(n - 1):
-            if member.classes[i] in _WEAK and member.follows[i] < COMMA:
-                articles = 2 if member.classes[i] == FUNCTION_WEAK else 1
-                cost[i] += CONFIG.weak_long * articles * _BEYOND
-                if i:
-                    cost[i] += CONFIG.weak_longer * (1 if member.classes[i - 1] in _STRONG else 0.5) * _LONGER
-    return cost / np.float32(len(members))
+    kinds = [[_holding(member, i) for i in range(len(member.classes) - 1)] for member in members]
+    result: Floats = _held_costs()[kinds].mean(axis=0)
+    return result
+
+
+def _holding(member: LineFeatures, i: int) -> int:
+    """Row of `_held_costs` for a syllable."""
+    if member.classes[i] not in _WEAK or member.follows[i] >= COMMA:
+        return 0
+    after = 0 if i == 0 else 2 if member.classes[i - 1] in _STRONG else 1
+    return 1 + after + 3 * (member.classes[i] == FUNCTION_WEAK)
+
+
+@cache
+def _held_costs() -> Floats:
+    """Cost of holding a syllable, (7, NUM_PREVIOUS, K).
+
+    Rows: one that is not weak; then, for other words and for articles, the first one, one after a weak one, one after a
+    strong one.
+    """
+    costs = [np.zeros(_LONGER.shape)]
+    for articles in (1, 2):
+        long = CONFIG.weak_long * articles * _BEYOND
+        costs += [long + CONFIG.weak_longer * after * _LONGER for after in (0.0, 0.5, 1.0)]
+    return np.array(costs, dtype=np.float32)
 
 
 def _candidate_times(n: int, start: int, end: int) -> Ints:

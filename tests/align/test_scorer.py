@@ -50,10 +50,10 @@ def test_a_word_the_dictionary_divides_otherwise_is_unknown() -> None:
 
 def test_probabilities_sum_to_one() -> None:
     times = np.tile(np.arange(16), (4, 1))
-    arcs, landing = load_scorer().intervals(features(), 0, 0, 16, 32, times)
-    assert arcs.shape == (4, 16, NUM_PREVIOUS, len(INTERVALS))
-    assert landing.shape == (4, 16, len(INTERVALS))
-    np.testing.assert_allclose(np.exp(arcs).sum(-1), 1, rtol=1e-4)
+    scorer = load_scorer()
+    arcs = scorer.intervals(features(), 0, 0, scorer.places(0, 16, 32, times))
+    assert arcs.shape == (4, len(INTERVALS), NUM_PREVIOUS, 16)
+    np.testing.assert_allclose(np.exp(arcs).sum(axis=1), 1, rtol=1e-4)
     np.testing.assert_allclose(np.exp(load_scorer().starts(features(), 0, 0, 2, 16)).sum(), 1, rtol=1e-4)
 
 
@@ -83,7 +83,7 @@ def test_numpy_gives_what_the_trained_network_gives() -> None:
     scorer = RhythmScorer({name: value.detach().numpy() for name, value in net.table.items()}, {})
     line, meter, style, bar, end = features(), 1, STYLES.index("folk"), 12, 24
     times = np.array([[-2, 0], [0, 2], [2, 5], [6, 9]])
-    arcs, landing = scorer.intervals(line, meter, style, bar, end, times)
+    arcs = scorer.intervals(line, meter, style, scorer.places(meter, bar, end, times))
     for i in range(4):
         for b in range(2):
             for previous in range(NUM_PREVIOUS):
@@ -96,8 +96,8 @@ def test_numpy_gives_what_the_trained_network_gives() -> None:
                     "ratio": torch.tensor([int(ratio_class(end - time, 5 - i))]),
                     "bars_left": torch.tensor([min(max((end - time) // bar, 0), 4)]),
                     "previous": torch.tensor([previous]),
-                    "lands": torch.tensor([[int(at) % bar for at in landing[i, b]]]),
+                    "lands": torch.tensor([[(time + interval) % bar for interval in INTERVALS]]),
                 }
                 with torch.no_grad():
                     wanted = torch.log_softmax(net(rows), -1)[0].numpy()
-                np.testing.assert_allclose(arcs[i, b, previous], wanted, atol=1e-5)
+                np.testing.assert_allclose(arcs[i, :, previous, b], wanted, atol=1e-5)
