@@ -12,6 +12,7 @@ All times here are in sixteenths, counted from the line's first bar line.
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,7 +90,8 @@ def start_categories(features: LineFeatures, bars: int, bar: int) -> dict[str, i
         "start_3": classes[2],
         "start_4": classes[3],
         "start_left": min(n, 15),
-        "start_ratio": int(ratio_class(bars * bar, n)),
+        # As `ratio_class` does, but for one number, for which numpy is slow.
+        "start_ratio": min(max(round(4 * math.log2(max(bars * bar, 0.5) / n)) + 4, 0), NUM_RATIOS - 1),
     }
 
 

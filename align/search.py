@@ -275,7 +275,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
     total = count = 0.0
     for group in groups:
         for features, bars in zip(group.members[0], group.bars, strict=True):
-            total += search.value([features], bars, pickup) + search.bars_score(len(features.classes), bars)
+            total += search.value(features, bars, pickup) + search.bars_score(len(features.classes), bars)
             count += len(features.classes)
     return total / count + _METER_LIFT[search.kind]
 
@@ -469,6 +469,8 @@ class _Search:
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
         self.early: int | None = None  # sixteenths before its first bar line that a line may use; None: all
+        self._values: dict[tuple[LineFeatures, int, int], float] = {}
+        self._intervals: dict[tuple[LineFeatures, int, int], Floats] = {}
         self.manner: Manner | None = None  # of the song, once it is drawn
         self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
@@ -558,7 +560,7 @@ class _Search:
         near = [bars for bars, score in scores.items() if score >= best - self.config.bars_margin]
         if len(near) == 1:
             return {near[0]: 0.0}
-        return {bars: scores[bars] + self.config.bars_fit * self.value([phrase], bars, pickup) for bars in near}
+        return {bars: scores[bars] + self.config.bars_fit * self.value(phrase, bars, pickup) for bars in near}
 
     def _fits(self, syllables: int, bars: int) -> bool:
         """Whether the syllables have room, on average an eighth each (in 2/4 less), but no bars of silence."""
@@ -609,7 +611,7 @@ class _Search:
     def _starts(self, members: Sequence[LineFeatures], bars: int) -> Floats:
         scored = bars * self.bar // self.scored_bar
         each = [self.scorer.starts(member, self.kind, self.style, scored, self.scored_bar) for member in members]
-        result: Floats = np.mean(each, axis=0)
+        result: Floats = np.mean(each, axis=0) if len(each) > 1 else each[0]
         if self.manner is not None:
             result += self.config.manner * self.manner.starts
         return result
@@ -641,14 +643,24 @@ class _Search:
             return (length,)
         return divide_last(length, ending, compound=compound, tables=tables, lift=self.held_lift)
 
-    def value(self, members: Sequence[LineFeatures], bars: int, pickup: int) -> float:
+    def value(self, phrase: LineFeatures, bars: int, pickup: int) -> float:
         """Score of (nearly) the best rhythm."""
-        lattice = _Lattice(self, members, bars, pickup, None)
-        temperature = 0.05
-        values, _ = lattice.backward(temperature)
-        first = lattice.first + values
-        top = first.max()
-        return float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
+        key = phrase, bars, pickup
+        if key not in self._values:
+            lattice = _Lattice(self, [phrase], bars, pickup, None)
+            temperature = 0.05
+            values, _ = lattice.backward(temperature)
+            first = lattice.first + values
+            top = first.max()
+            self._values[key] = float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
+        return self._values[key]
+
+    def intervals(self, phrase: LineFeatures, bars: int, pickup: int, places: Places) -> Floats:
+        """Learned scores of the intervals of a phrase; phrases are tried in several lengths before they are sung."""
+        key = phrase, bars, pickup
+        if key not in self._intervals:
+            self._intervals[key] = self.scorer.intervals(phrase, self.kind, self.style, places)
+        return self._intervals[key]
 
     def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
         values, steps = lattice.backward(self.config.temperature)
@@ -719,22 +731,20 @@ class _Lattice:
         if n == 1:
             return
         assert grid.places is not None
-        scored = [
-            search.scorer.intervals(member, search.kind, search.style, grid.places)
-            for member in members[: search.config.joint]
-        ]
-        self.arcs: Floats = np.mean(scored, axis=0) if len(scored) > 1 else scored[0]  # [n - 1, K, D, B]
+        scored = [search.intervals(member, bars, pickup, grid.places) for member in members[: search.config.joint]]
+        learned = np.mean(scored, axis=0) if len(scored) > 1 else scored[0]  # [n - 1, K, D, B]
         stress = np.zeros((n - 1, len(self.times[0]), len(INTERVALS)), dtype=np.float32)
-        held_over = grid.held_over
+        syncopated = search.config.syncopated / len(members) * grid.held_over
+        weak_syncopated = search.config.weak_syncopated / len(members) * grid.held_over
         for member in members:
-            weak = [kind in _WEAK for kind in member.classes[:-1]]
-            stress += search.config.syncopated / len(members) * held_over
-            stress[weak] += search.config.weak_syncopated / len(members) * held_over[weak]
+            stress += syncopated
+            weak = np.array([kind in _WEAK for kind in member.classes[:-1]])
+            stress += weak_syncopated * weak[:, None, None]
             for i, step in enumerate(_stress_steps(member)):
                 if step:
                     np.minimum(stress[i], grid.against[step][i], out=stress[i])
         wishes = stress + search.bias + search.manner_intervals[self.times[:-1] % search.bar]  # [n - 1, B, K]
-        self.arcs += np.swapaxes(wishes, 1, 2)[:, :, None]
+        self.arcs: Floats = learned + np.ascontiguousarray(np.swapaxes(wishes, 1, 2))[:, :, None]
         self.arcs += np.swapaxes(_lengths(members), 1, 2)[..., None]
         self.inside, self.target = grid.inside, grid.target
 
