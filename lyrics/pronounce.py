@@ -135,14 +135,19 @@ class Pronouncer:
         self._user = read_entries(user_file) if user_file else Entries({}, {})
         self._found: dict[str, tuple[Phones, ...]] = {}
         self._guessed: dict[str, Phones] = {}
+        self._knows: dict[str, bool] = {}
+        self._divided: dict[tuple[str, Phones], tuple[Syllable, ...]] = {}
         self._seams: dict[str, int] = {}  # letters of the first half of the compounds among the guessed words
 
     def knows(self, text: str) -> bool:
         """Whether all of a word's pronunciation comes from a dictionary or from known words, not from a guess."""
-        word = fold(text)
-        return word in self._user.phones or all(
-            self._known(piece.strip("-")) for piece in self._pieces(word) if re.search("[a-z]", piece)
-        )
+        known = self._knows.get(text)
+        if known is None:
+            word = fold(text)
+            known = self._knows[text] = word in self._user.phones or all(
+                self._known(piece.strip("-")) for piece in self._pieces(word) if re.search("[a-z]", piece)
+            )
+        return known
 
     def syllables(
         self, text: str, *, forced: tuple[str, ...] | None = None, before: str = "", after: str = ""
@@ -190,6 +195,12 @@ class Pronouncer:
 
     def divide(self, text: str, phones: Phones) -> tuple[Syllable, ...]:
         """Divide a word without hyphens that is said in a given way; what is no letter stays with the one before it."""
+        divided = self._divided.get((text, phones))
+        if divided is None:
+            divided = self._divided[text, phones] = self._divide(text, phones)
+        return divided
+
+    def _divide(self, text: str, phones: Phones) -> tuple[Syllable, ...]:
         if count_syllables(phones) == 1:
             return (Syllable(text, phones, stress_of(phones)),)
         letters, places = alignable(text)
@@ -262,6 +273,7 @@ class Pronouncer:
             if double:
                 phones = double.phones
                 self._seams[letters] = double.seam
+                self._divided.clear()  # without the seam, perhaps
             self._guessed[word] = phones
         return phones
 

@@ -11,6 +11,7 @@ A note that is not the first of its syllable continues it (melisma).
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 from align.meter import TICKS_PER_BEAT, Meter
@@ -400,8 +401,20 @@ def _word_to_json(word: SungWord) -> dict[str, Any]:
     }
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode_any = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 _DEEP = {"sections", "lines", "words", "syllables", "settings", "chords", "reasons"}  # these get lines of their own
+
+
+def _encode(value: Any) -> str:
+    """Write a value; for plain ones, of which there are thousands, without the set-up of the library's encoder."""
+    if type(value) is str:
+        return encode_basestring(value)
+    if type(value) is int:
+        return str(value)
+    if value is None or value is True or value is False:
+        return _CONSTANTS[value]
+    return _encode_any(value)
 
 
 def _layout(value: Any, indent: str = "") -> str:
