@@ -2,11 +2,12 @@
 
     python scripts/benchmark_batch.py [--songs 120] [--lines 24] [--memory 1000 10000]
 
-Prints songs a second with one and two workers, with and without files; the cost of the engine over the bare loop, in
-seconds of the processor; the speed-up from one worker to two; the peak memory of all processes for a short and a long
-input; what passing the network's step over several songs at once would save; how fast the input is read; and, beside
-them, the seconds a song of published systems. Every figure is the median of runs in turn, with the start-up (a batch of
-one song) taken off. On a machine that others use, seconds on the clock mean little: look at those of the processor.
+Prints songs a second with one and two workers, with and without files; the cost of the engine, in seconds of the
+processor, over a bare loop that composes as many songs at a time; the speed-up from one worker to two; the peak memory
+of all processes for a short and a long input; what searching the pitches of several songs in step saves; how fast the
+input is read; and, beside them, the seconds a song of published systems. Every figure is the median of runs in turn,
+with the start-up (a batch of one song) taken off. On a machine that others use, seconds on the clock mean little: look
+at those of the processor.
 """
 
 import argparse
@@ -19,10 +20,10 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import psutil
 from benchmark import WORDS, lyrics
 
@@ -36,19 +37,20 @@ import sys, time
 import pipeline.commands.common
 from pipeline.batch.inputs import open_source, read_rows
 from pipeline.batch.job import Job
-from pipeline.compose import compose
+from pipeline.compose import compose, draft, sing
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 from pipeline.batch.rows import features
 from pipeline.render import render
 rows = list(read_rows(open_source(sys.argv[1]), Job()))
-formats = tuple(filter(None, sys.argv[2].split(",")))
+formats, together = tuple(filter(None, sys.argv[2].split(","))), int(sys.argv[3])
 pronouncer = Pronouncer()
 compose("Sing along")
 start, cpu = time.perf_counter(), time.process_time()
-for row in rows:
-    song = compose(parse_lyrics(row.text, pronouncer))
-    song.to_json(), features(row, song), render(song, formats)
+for first in range(0, len(rows), together):
+    some = rows[first : first + together]
+    for row, song in zip(some, sing([draft(parse_lyrics(row.text, pronouncer)) for row in some])):
+        song.to_json(), features(row, song), render(song, formats)
 print(time.perf_counter() - start, time.process_time() - cpu)
 """
 
@@ -81,11 +83,10 @@ def middle(costs: Sequence[Cost]) -> Cost:
     return Cost(median(cost.wall for cost in costs), median(cost.cpu for cost in costs))
 
 
-def bare(source: Path, formats: str) -> Cost:
-    """Run a loop that composes, describes and writes in memory, models loaded."""
-    done = subprocess.run(
-        [sys.executable, "-c", _BARE, str(source), formats], capture_output=True, text=True, check=True
-    )
+def bare(source: Path, formats: str, together: int) -> Cost:
+    """Run a loop that composes so many songs together, describes and writes in memory, models loaded."""
+    command = [sys.executable, "-c", _BARE, str(source), formats, str(together)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Cost(*map(float, done.stdout.split()))
 
 
@@ -129,39 +130,27 @@ class _Peak:
         return self._peak
 
 
-def step_in_batches() -> list[tuple[int, float]]:
-    """Return (songs at once, milliseconds of a step per song) of the network, the state of eight paths for each."""
-    from melody.lstm import START, State, shipped_model
+def sung_in_step(source: Path) -> tuple[list[tuple[int, float]], bool]:
+    """Return (songs at once, milliseconds of the processor per song) of the search for pitches.
 
-    model = shipped_model()
-    rng = np.random.default_rng(0)
-    gates, skip = model.project(rng.random((16, model._from_static.shape[0]), dtype=np.float32))
-    copied = np.full((16, model._from_copied.shape[0]), START)
-    line = model.prepare(gates, skip, copied, np.zeros(16, dtype=np.int64), False)
-    result = []
-    for songs in (1, 2, 4, 8, 16):
-        paths = 8 * songs
-        state = State(*(rng.random((paths, model.config.hidden), dtype=np.float32) for _ in range(2)))
-        before, interval = np.full(paths, 20), np.full(paths, 12)
-        for _ in range(50):
-            model.step(line, 3, state, before, interval)
+    The second value says whether all songs came out the same.
+    """
+    from pipeline.batch.inputs import open_source, read_rows
+    from pipeline.batch.job import Job
+    from pipeline.compose import draft, sing
+
+    drafts = [draft(row.text) for row in islice(read_rows(open_source(str(source)), Job()), 48)]
+    first = [song for made in drafts for song in sing([made])]
+    same, result = True, []
+    for together in (1, 2, 4, 8, 16):
         times = []
-        for _ in range(400 // songs):
-            start = time.perf_counter()
-            model.step(line, 3, state, before, interval)
-            times.append(time.perf_counter() - start)
-        result.append((songs, 1000 * median(times) / songs))
-    return result
-
-
-def same_in_batches() -> bool:
-    """Return whether a step over eight songs at once gives each the very numbers that it gets alone."""
-    from melody.lstm import shipped_model
-
-    weights = shipped_model()._recurrent
-    hidden = np.random.default_rng(1).random((64, weights.shape[0]), dtype=np.float32)
-    alone = np.concatenate([hidden[i : i + 8] @ weights for i in range(0, 64, 8)])
-    return bool(np.array_equal(hidden @ weights, alone))
+        for _ in range(3):
+            start = time.process_time()
+            songs = [song for i in range(0, len(drafts), together) for song in sing(drafts[i : i + together])]
+            times.append(time.process_time() - start)
+            same = same and songs == first
+        result.append((together, 1000 * median(times) / len(drafts)))
+    return result, same
 
 
 def main() -> None:
@@ -185,17 +174,24 @@ def main() -> None:
             f"{options.songs} songs of {options.lines} lines        songs/s  songs per processor second  cost of engine"
         )
         for formats, target in (("", 20), ("mid,musicxml", 10)):
-            loop, begin, one, two, begin_two = [], [], [], [], []
+            loop, loop_together, begin, one, two, begin_two = [], [], [], [], [], []
             for _ in range(options.runs):  # in turn, so that a busy machine slows all
-                loop.append(bare(source, formats))
+                loop.append(bare(source, formats, 1))
+                loop_together.append(bare(source, formats, 16))
                 begin.append(batch(single, 1, formats, 1))
                 one.append(batch(source, 1, formats, size))
                 begin_two.append(batch(single, 2, formats, 1))
                 two.append(batch(source, 2, formats, size))
-            alone, both, bound = middle(one) - middle(begin), middle(two) - middle(begin_two), middle(loop)
+            alone, both = middle(one) - middle(begin), middle(two) - middle(begin_two)
+            bound = middle(loop_together)
             name = "+ MIDI, MusicXML" if formats else "document + features"
-            for label, cost in ((f"{name}, bare loop", bound), ("1 worker", alone), ("2 workers", both)):
-                extra = "" if cost is bound else f"{100 * (cost.cpu / bound.cpu - 1):15.1f} %"
+            for label, cost in (
+                (f"{name}, bare loop", middle(loop)),
+                ("bare loop, 16 songs at a time", bound),
+                ("1 worker", alone),
+                ("2 workers", both),
+            ):
+                extra = f"{100 * (cost.cpu / bound.cpu - 1):15.1f} %" if cost in (alone, both) else ""
                 print(
                     f"  {label:31s} {options.songs / cost.wall:8.1f} {options.songs / cost.cpu:27.1f} {extra}",
                     flush=True,
@@ -214,6 +210,12 @@ def main() -> None:
             peaks.append(batch(short, 2, "", 100, measure_memory=True).peak)
             print(f"  {rows:7,d} rows {peaks[-1]:7.0f} MB")
         print(f"  ratio {peaks[1] / peaks[0]:.3f} (target: 1.10 at most)")
+        timings, same = sung_in_step(source)
+        print("\nthe search for pitches, songs in step")
+        for songs, milliseconds in timings:
+            times = timings[0][1] / milliseconds
+            print(f"  {songs:2d} songs {milliseconds:7.1f} ms a song, {times:.2f} times as fast")
+        print(f"  the same songs: {'yes' if same else 'no'}")
         from pipeline.batch.inputs import open_source, read_rows
         from pipeline.batch.job import Job
         from pipeline.batch.shards import rows_digest
@@ -221,12 +223,6 @@ def main() -> None:
         start_reading = time.perf_counter()
         rows_digest(read_rows(open_source(str(source)), Job()))
         print(f"\nreading and checking rows: {options.songs / (time.perf_counter() - start_reading):,.0f} a second")
-    print("\nthe network's step for several songs at once")
-    timings = step_in_batches()
-    for songs, milliseconds in timings:
-        times = timings[0][1] / milliseconds
-        print(f"  {songs:2d} songs {milliseconds:7.3f} ms per song and step, {times:.2f} times as fast")
-    print(f"  the same numbers to the last bit as for each song alone: {'yes' if same_in_batches() else 'no'}")
     print("\nseconds a song of 24 lines, other systems on two cores")
     for name, seconds in PEERS.items():
         print(f"  {seconds:6.1f}  {name}")

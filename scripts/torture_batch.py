@@ -173,6 +173,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")  # on a machine that has other things to do
     rng = random.Random(options.seed)
     differ = 0
     size = 2

@@ -5,6 +5,7 @@ shard is given to a new one, and a row that kills three processes is counted as 
 hand and one waiting, so memory does not grow with the input.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -29,11 +30,28 @@ class WorkerError(RuntimeError):
     """A fault in a process, with its traceback."""
 
 
+def settle() -> None:
+    """Leave what is loaded by now to itself.
+
+    Songs go as soon as nobody needs them. The search for what lies in circles finds next to nothing, but would go over
+    all that is loaded every few thousand notes, which takes an eighth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def run_here(job: Job, location: str, shards: Iterable[Shard]) -> Iterator[Event]:
     """Make shards one after another in this process."""
     maker = ShardMaker(job, open_store(location))
-    for shard in shards:
-        yield from maker.make(shard)
+    thresholds = gc.get_threshold()
+    settle()
+    try:
+        for shard in shards:
+            yield from maker.make(shard)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 @dataclass(eq=False, slots=True)
@@ -169,6 +187,7 @@ def _work(job: Job, location: str, pipe: Connection) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             maker = ShardMaker(job, open_store(location))
+            settle()
             while True:
                 for event in maker.make(pipe.recv()):
                     pipe.send(event)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.batch.inputs import Source, need, read_rows
 from pipeline.batch.job import Job
-from pipeline.batch.local import MAX_DEATHS, WorkerError, portable
+from pipeline.batch.local import MAX_DEATHS, WorkerError, portable, settle
 from pipeline.batch.shards import RowsBegun, Shard, ShardDone, ShardMaker, in_shards
 from pipeline.batch.store import open_store
 from pipeline.errors import SettingsError
@@ -176,6 +176,7 @@ class _Actor:
     def __init__(self, job: Job, location: str, ledger: Any) -> None:
         self._maker = ShardMaker(job, open_store(location))
         self._ledger = ledger
+        settle()
 
     def __call__(self, batch: Message) -> Message:
         import ray
