@@ -246,6 +246,28 @@ def test_a_full_disk_is_one_sentence_and_the_rest_is_made_later(
     assert contents(tmp_path / "out") == contents(plain / "out")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="has no limits on files")
+@pytest.mark.parametrize("limit", [2_000, 6_000, 20_000])
+def test_a_write_that_the_system_breaks_off_leaves_nothing_half_written(
+    plain: Path, tmp_path: Path, limit: int
+) -> None:
+    import resource
+
+    arguments = (plain / "in.jsonl", "-o", tmp_path / "out", "--shard-size", "4", "-w", "1", "-f", "mid")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        result = run(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 1
+    assert re.fullmatch(r"Error: .*File too large.*run the same command again to go on\n", result.stderr)
+    whole = contents(plain / "out")
+    assert contents(tmp_path / "out").items() <= whole.items()
+    assert run(*arguments).exit_code == 0
+    assert contents(tmp_path / "out") == whole
+
+
 def test_other_settings_are_refused(plain: Path) -> None:
     before = contents(plain / "out")
     arguments = (plain / "in.jsonl", "-o", plain / "out", "--shard-size", "4", "-f", "mid")
