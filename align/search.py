@@ -69,6 +69,7 @@ _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
 _GAP_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
+_KEPT = 100  # phrases whose learned scores are kept, 100 kB each
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
 
@@ -659,6 +660,8 @@ class _Search:
         """Learned scores of the intervals of a phrase; phrases are tried in several lengths before they are sung."""
         key = phrase, bars, pickup
         if key not in self._intervals:
+            if len(self._intervals) >= _KEPT:
+                del self._intervals[next(iter(self._intervals))]
             self._intervals[key] = self.scorer.intervals(phrase, self.kind, self.style, places)
         return self._intervals[key]
 

@@ -42,6 +42,7 @@ from melody.theory import ChordSpan, Key
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
 Pitches = tuple[tuple[int, ...], ...]  # MIDI numbers by line
 
 SPAN = 14  # semitones from the lowest to the highest note of a song
@@ -50,6 +51,7 @@ LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with an
 NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
 _SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
+_KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -284,7 +286,8 @@ class _Search:
         self.taste = taste
         self.directions = directions
         self.copies: Copies = copy_sources(frame)
-        self.gates, self.skip = model.project(static_features(frame, self.copies))
+        self.static = static_features(frame, self.copies)
+        self.projected: dict[int, tuple[Floats32, Floats32]] = {}  # by line; songs are sung up to three times
         self.bounds = [0]
         for line in rhythm.lines:
             self.bounds.append(self.bounds[-1] + len(line.notes))
@@ -409,7 +412,11 @@ class _Search:
     def _prepared(self, number: int) -> Prepared:
         """Compute what a line's notes contribute whatever is sung before."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        gates, skip = self.gates[start:end], self.skip[start:end]
+        if number not in self.projected:
+            if len(self.projected) >= _KEPT:
+                del self.projected[next(iter(self.projected))]
+            self.projected[number] = self.model.project(self.static[start:end])
+        gates, skip = self.projected[number]
         copied = copied_classes(
             Copies(self.copies.note[start:end], self.copies.exact[start:end], self.copies.similarity[start:end]),
             self.classes,

@@ -9,7 +9,7 @@ same bytes. Nothing in these files depends on time or on the worker; the seconds
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import count, islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipeline.batch.rows import Composed, Failure, compose_rows, rehearse
 from pipeline.batch.store import Store, write
 
 ROWS_OF_PRONOUNCER = 500  # it remembers words, which saves time; one for all rows would grow without end
+GROUP_LETTERS = 40_000  # of rows composed together
 ROWS_PER_GROUP = 50  # songs in a row group: what the writer holds uncompressed
 FEATURES: dict[str, str] = {
     "row": "int64",  # number in the input, from 0
@@ -114,6 +115,20 @@ def in_shards(rows: Iterable[Row], size: int) -> Iterator[Shard]:
         yield Shard(number, taken)
 
 
+def _groups(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
+    """Cut rows into groups to be composed together, of few rows where they are long, so that memory stays small."""
+    group: list[Row] = []
+    letters = 0
+    for row in rows:
+        if group and (len(group) == most or letters + len(row.text) > GROUP_LETTERS):
+            yield group
+            group, letters = [], 0
+        group.append(row)
+        letters += len(row.text)
+    if group:
+        yield group
+
+
 def record_name(number: int) -> str:
     """Name the record of a shard."""
     return f"shards/shard-{number:08d}.json"
@@ -187,10 +202,10 @@ class ShardMaker:
         written: dict[str, str] = {}  # SHA-256 by name
         # Writing takes so long that nothing is won, but the progress would stand still.
         together = 1 if shard.careful or self._write_lyrics else TOGETHER
-        for start in range(0, len(rows), together):
+        for group in _groups(rows, together):
             some = [
                 replace(row, problem="every process that composed this row died") if row.number in shard.lethal else row
-                for row in rows[start : start + together]
+                for row in group
             ]
             yield RowsBegun(tuple(row.number for row in some))
             for done in compose_rows(some, self._job, pronouncer, self._write_lyrics):

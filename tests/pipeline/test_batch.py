@@ -586,6 +586,20 @@ def test_rows_composed_together_are_what_they_are_alone(monkeypatch: pytest.Monk
     assert broken != alone
 
 
+def test_long_rows_are_composed_by_fewer_at_a_time(tmp_path: Path) -> None:
+    from pipeline.batch.shards import GROUP_LETTERS, RowsBegun, ShardMaker
+    from pipeline.batch.store import LocalStore
+
+    long = " " * (GROUP_LETTERS // 2)
+    rows = tuple(
+        Row(number, str(number), "", f"O {WORDS[number % 15]}{long * (20 <= number < 24)}") for number in range(30)
+    )
+    events = list(ShardMaker(Job(), LocalStore(tmp_path)).make(Shard(0, rows)))
+    groups = [event.rows for event in events if isinstance(event, RowsBegun)]
+    assert [row for group in groups for row in group] == list(range(30))
+    assert [len(group) for group in groups] == [16, 5, 1, 1, 7]
+
+
 def test_guessed_words_are_warned_of() -> None:
     composed = compose_row(Row(0, "x", "", "Blorfle the grumbuk\nWalk on"), Job(), Pronouncer())
     assert isinstance(composed, Composed)
