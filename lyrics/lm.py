@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from lyrics import prompt
 from lyrics.errors import ModelChoiceError, ModelFileError, need
+from lyrics.llama import LlamaDecoder, can_run
 from lyrics.model_store import DEFAULT_MODEL, find_or_pull, read_adapter, uses_adapter
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ Floats = NDArray[np.float32]
 
 _ATTENTION = "songwright_shared_prefix"
 _SHORTEST_WINDOW = 4096  # tokens: a model that looks back less far is run without the shared prefix
+_SAME = 0.98  # correlation of what two ways to run a network say; 0.995 by rounding alone
 _PRECISIONS = ("float32", "bfloat16", "int8")
 
 
@@ -93,23 +95,23 @@ def _attend(
         key, value = memory.add(module.layer_idx, key, value)
     S = key.shape[2]
     rows = query.reshape(B, G, H // G, T, D) * scaling
-    own = torch.einsum("bghtd,bgsd->bghts", rows, key)
+    own = (rows.reshape(B, G, -1, D) @ key.transpose(2, 3)).view(B, G, H // G, T, S)
     if T > 1:
         future = torch.ones(T, S, dtype=torch.bool, device=query.device).triu(S - T + 1)
         own = own.masked_fill(future, float("-inf"))
     shared = memory.shared.get(module.layer_idx) if memory is not None else None
     if shared is None:
-        weights = own.float().softmax(-1).to(query.dtype)
-        out = torch.einsum("bghts,bgsd->bghtd", weights, value)
+        weights = own.softmax(-1, torch.float32).to(query.dtype)
+        out = (weights.view(B, G, -1, S) @ value).view(B, G, H // G, T, D)
     else:
         past_key, past_value = shared[0][0], shared[1][0]  # (G, P, D)
         P = past_key.shape[1]
         flat = rows.transpose(0, 1).reshape(G, -1, D)
         past = (flat @ past_key.transpose(1, 2)).view(G, B, H // G, T, P).transpose(0, 1)
-        weights = torch.cat([past, own], -1).float().softmax(-1).to(query.dtype)
+        weights = torch.cat([past, own], -1).softmax(-1, torch.float32).to(query.dtype)
         flat = weights[..., :P].transpose(0, 1).reshape(G, -1, P)
         out = (flat @ past_value).view(G, B, H // G, T, D).transpose(0, 1)
-        out = out + torch.einsum("bghts,bgsd->bghtd", weights[..., P:], value)
+        out = out + (weights[..., P:].reshape(B, G, -1, S) @ value).view(B, G, H // G, T, D)
     return out.reshape(B, H, T, D).transpose(1, 2), None
 
 
@@ -292,7 +294,7 @@ def merge_adapter(network: Any, folder: Path) -> None:
             weight = parameters.get(target)
             if up is None or weight is None or weight.shape != (up.shape[0], down.shape[1]):
                 raise ModelFileError(f"the adapter in {folder} was made for another model: {target} does not fit")
-            weight += scale * (up.float() @ down.float())
+            weight.addmm_(up.float(), down.float(), alpha=scale)
 
 
 class LanguageModel:
@@ -304,7 +306,8 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.name = name
         self.adapted = adapted  # whether it has learned the prompts of lyrics/prompt.py
-        self.shares_prefix = _take_over_attention(network)
+        self._decoder = _quick_decoder(network)
+        self.shares_prefix = self._decoder is not None or _take_over_attention(network)
 
     @cached_property
     def newline(self) -> int:
@@ -415,7 +418,9 @@ class LanguageModel:
             device = self.network.device
             rows = torch.tensor(tokens, device=device)
             num_new = rows.shape[1]
-            if self.shares_prefix:
+            if self._decoder is not None:
+                hidden = self._decoder(rows, len(before) + done, memory)
+            elif self.shares_prefix:
                 positions = torch.arange(num_new, device=device)[None] + len(before) + done
                 decoder = self.network.get_decoder()
                 hidden = decoder(input_ids=rows, position_ids=positions, use_cache=False, memory=memory)[0]
@@ -481,6 +486,33 @@ def draw(log_probs: Floats, source: np.random.Generator, temperature: float = 1.
     return int(np.searchsorted(np.cumsum(probs), source.random() * probs.sum()).clip(0, len(probs) - 1))
 
 
+def _quick_decoder(network: Any) -> LlamaDecoder | None:
+    """Return the decoder of lyrics/llama.py for a network that it can run and for which it says the same."""
+    import torch
+
+    if not can_run(network):
+        return None
+    tokens = _trial(network)
+    with torch.inference_mode():
+        expected = network.get_decoder()(input_ids=tokens, use_cache=False)[0][:, 5:].flatten().float()
+    decoder = LlamaDecoder(network, _attend)
+    with torch.inference_mode():
+        memory = _Memory()
+        decoder(tokens[:, :5], 0, memory)
+        found = decoder(tokens[:, 5:], 5, memory.fold()).flatten().float()
+    if float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > _SAME:
+        return decoder
+    logger.debug("the quick decoder does not say the same as transformers; it is left out")
+    return None
+
+
+def _trial(network: Any) -> Any:
+    """Tokens to try a network with, (1, 8)."""
+    import torch
+
+    return ((torch.arange(8)[None] * 97 + 300) % network.config.vocab_size).to(network.device)
+
+
 def _take_over_attention(network: Any) -> bool:
     """Let a network use the attention above; False, and nothing changed, if it then would not say the same."""
     import torch
@@ -497,7 +529,7 @@ def _take_over_attention(network: Any) -> bool:
     AttentionInterface.register(_ATTENTION, _attend)
     AttentionMaskInterface.register(_ATTENTION, lambda *args, **kwargs: None)
     before = config._attn_implementation
-    tokens = ((torch.arange(8)[None] * 97 + 300) % config.vocab_size).to(network.device)
+    tokens = _trial(network)
     with torch.inference_mode():
         expected = network(input_ids=tokens, use_cache=False).logits[0, -1].float()
         try:
@@ -509,7 +541,7 @@ def _take_over_attention(network: Any) -> bool:
             positions = torch.arange(5, 8, device=network.device)[None]
             hidden = decoder(input_ids=tokens[:, 5:], position_ids=positions, use_cache=False, memory=second)[0]
             found = network.get_output_embeddings()(hidden[:, -1])[0].float()
-            same = float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > 0.98  # 0.995 by rounding alone
+            same = float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > _SAME
         except (TypeError, ValueError, AttributeError, KeyError, RuntimeError) as error:
             logger.debug("attention cannot be taken over: %s", error)
             same = False

@@ -83,6 +83,32 @@ def test_the_same_seed_samples_the_same_lines_up_to_the_line_break(model: Any) -
         assert len(tokens) == 30 or tokens[-1] in (model.newline, model.tokenizer.eos_token_id)
 
 
+def test_a_llama_is_run_by_the_quick_decoder_and_others_are_not(tiny: Any) -> None:
+    from lyrics.lm import LanguageModel
+
+    tokenizer = tiny.make_tokenizer()
+    quick = LanguageModel(tiny.make_network(len(tokenizer)), tokenizer)
+    biased = LanguageModel(tiny.make_network(len(tokenizer), attention_bias=True), tokenizer)
+    assert quick._decoder is not None
+    assert biased._decoder is None
+    assert biased.shares_prefix
+    for model in (quick, biased):
+        expected = plain_log_probs(model, model.encode(LINE))[-1]
+        assert np.allclose(model.read(None, LINE).log_probs, expected, atol=1e-4)
+
+
+def test_joining_weights_changes_none_and_copies_none(tiny: Any) -> None:
+    from lyrics.lm import LanguageModel
+
+    tokenizer = tiny.make_tokenizer()
+    network = tiny.make_network(len(tokenizer))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    LanguageModel(network, tokenizer)
+    assert all(bool((value == before[name]).all()) for name, value in network.state_dict().items())
+    attention = network.model.layers[0].self_attn
+    assert attention.q_proj.weight.untyped_storage().data_ptr() == attention.k_proj.weight.untyped_storage().data_ptr()
+
+
 def test_a_model_that_looks_back_a_short_way_is_run_whole_and_says_the_same(tiny: Any) -> None:
     from transformers import MistralConfig, MistralForCausalLM
 
