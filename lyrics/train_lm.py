@@ -46,10 +46,10 @@ class AdapterConfig:
     warmup: float = 0.04  # share of the run
     tokens_per_step: int = 800
     max_tokens: int = 400  # of one lesson; what is longer is cut
-    epochs: int = 1
+    epochs: int = 2
     max_minutes: float = 60.0
     end_word_weight: float = 0.3  # of the end words in the cues, which teaches what words can end the line
-    open_ends: float = 0.12  # share of cues without an end word
+    open_ends: float = 0.3  # share of cues without an end word
     weight_decay: float = 0.01
     clip: float = 1.0
     checkpoint_minutes: float = 2.0

@@ -16,6 +16,7 @@ from lyrics.model_store import DEFAULT_MODEL, find_or_pull, known_model
 from lyrics.pronounce import Pronouncer
 from lyrics.train_lm import AdapterConfig, Point, Trained, train
 from lyrics.verse import Cleaned, Lesson, clean, lessons, read_verse
+from lyrics.writing.words import closeness, lexicon
 
 NUM_POEMS = 1500
 _NO_WORD = 200  # tokens of a byte-pair vocabulary before the first whole words
@@ -46,7 +47,14 @@ def make_lessons(data: Path, tokenizer: Any, *, seed: int, num_poems: int) -> tu
         ) from error
     pronouncer = Pronouncer()
     cleaned = clean(verse, pronouncer, plainness(tokenizer), limit=num_poems)
-    return lessons(cleaned.poems, pronouncer, seed=seed), cleaned
+    return lessons(cleaned.poems, pronouncer, seed=seed, near=_near), cleaned
+
+
+def _near(text: str) -> dict[str, float]:
+    """How near each word to write with is to a text in meaning."""
+    from lyrics.embedding import embed
+
+    return dict(zip((word.text.lower() for word in lexicon()), closeness(embed([text])[0]).tolist(), strict=True))
 
 
 def train_lyrics(

@@ -9,7 +9,7 @@ import hashlib
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
@@ -59,9 +59,13 @@ _WEAK_ENDS = frozenset(
 )
 _FAITH = re.compile(r"\b(?:god|lord|jesus|christ|savio[u]?r|heaven|holy|angels?|amen|sin|sins|pray|prayer|soul)\b")
 
+_OURS = frozenset("i me my mine you your yours we us our ours".split())
+_THEIRS = frozenset("he him his she her hers they them their".split())
+
 # Tokenised or typeset marks, and what they become.
 _MARKS = (
     (re.compile(r"[’‘`´]"), "'"),
+    (re.compile(r"(?<=[a-z])' (?=(?:s|d|t|ll|re|ve)\b)"), "'"),
     (re.compile(r'[“”"«»]|\[[^]]*\]|\([^)]*\)|_|\*'), ""),
     (re.compile(r"\s*(?:—|–|--|;|:)+\s*"), ", "),
     (re.compile(r"\.\.\.+|…"), ", "),
@@ -165,9 +169,10 @@ def clean(
     *,
     limit: int,
 ) -> Cleaned:
-    """Keep the `limit` poems in the plainest words, after dropping what is not to be learned.
+    """Keep the `limit` poems that are most like lyrics of today, after dropping what is not to be learned.
 
-    `plainness` says how common a word is, smaller for commoner; it is called once per word.
+    That is: in plain words, short lines, and a voice that says I and you rather than he and they. `plainness` says how
+    common a word is, smaller for commoner; it is called once per word.
     """
     dropped: Counter[str] = Counter()
     seen: set[str] = set()
@@ -191,11 +196,19 @@ def clean(
         for word in words:
             if word not in rarity:
                 rarity[word] = plainness(word)
-        score = sum(rarity[word] for word in words) / len(words)
+        score = sum(rarity[word] for word in words) / len(words) + _unlike_lyrics(lines, len(words))
         scored.append((score, len(scored), poem))
     scored.sort(key=lambda item: item[:2])
-    dropped["rarer words than the poems kept"] = max(0, len(scored) - limit)
+    dropped["less like lyrics than the poems kept"] = max(0, len(scored) - limit)
     return Cleaned(tuple(poem for _, _, poem in scored[:limit]), tuple(dropped.most_common()))
+
+
+def _unlike_lyrics(lines: Sequence[str], num_words: int) -> float:
+    """How far a poem is from what is sung: told of others, in long lines; on the scale of the logs of word ranks."""
+    words = [set(re.findall(r"[a-z]+", line.lower())) for line in lines]
+    ours = sum(not line.isdisjoint(_OURS) for line in words) / len(lines)
+    theirs = sum(not line.isdisjoint(_THEIRS) for line in words) / len(lines)
+    return 0.25 * theirs - 0.6 * min(ours, 0.6) + 0.06 * max(0.0, num_words / len(lines) - 6.5)
 
 
 def _clean_title(title: str) -> str:
@@ -251,8 +264,19 @@ def _is_archaic(line: str) -> bool:
     )
 
 
-def lessons(poems: Sequence[Poem], pronouncer: Pronouncer, *, seed: int, max_lines: int = 18) -> tuple[Lesson, ...]:
-    """Turn poems into lessons, in a random order: pieces of whole stanzas with theme, title, mood and metre."""
+def lessons(
+    poems: Sequence[Poem],
+    pronouncer: Pronouncer,
+    *,
+    seed: int,
+    max_lines: int = 18,
+    near: Callable[[str], Mapping[str, float]] | None = None,
+) -> tuple[Lesson, ...]:
+    """Turn poems into lessons, in a random order: pieces of whole stanzas with theme, title, mood and metre.
+
+    `near` says how near words are to a text in meaning, in standard deviations: from the nearest ones of a lesson comes
+    its theme. Without it that comes from the words that few other poems have.
+    """
     frequency: Counter[str] = Counter()
     for poem in poems:
         frequency.update(_content(poem))
@@ -260,7 +284,7 @@ def lessons(poems: Sequence[Poem], pronouncer: Pronouncer, *, seed: int, max_lin
     for poem in poems:
         random_for_poem = random.Random(f"{seed}/{poem.title}/{poem.stanzas[0][0]}")
         for stanzas in _windows(poem.stanzas, max_lines):
-            lesson = _lesson(poem, stanzas, pronouncer, frequency, len(poems), random_for_poem)
+            lesson = _lesson(poem, stanzas, pronouncer, frequency, len(poems), near, random_for_poem)
             if lesson is not None:
                 found.append(lesson)
     random.Random(seed).shuffle(found)
@@ -289,6 +313,7 @@ def _lesson(
     pronouncer: Pronouncer,
     frequency: Counter[str],
     num_poems: int,
+    near: Callable[[str], Mapping[str, float]] | None,
     source: random.Random,
 ) -> Lesson | None:
     try:
@@ -301,9 +326,12 @@ def _lesson(
     counts = Counter(_key(line) for line in sung)
     lines: list[LessonLine] = []
     seen: set[str] = set()
+    hook = poem.title.lower() if " " in poem.title else ""
     for section in lyrics.sections:
         repeats = sum(counts[_key(line)] > 1 for line in section.lines)
-        role = Role.CHORUS if len(lyrics.sections) > 1 and repeats >= len(section.lines) / 2 else Role.VERSE
+        titled = hook and any(hook in _key(line) for line in section.lines)
+        refrain = len(lyrics.sections) > 1 and (repeats >= len(section.lines) / 2 or titled)
+        role = Role.CHORUS if refrain else Role.VERSE
         for index, line in enumerate(section.lines):
             end_word = line.words[-1].text
             weak = end_word.lower() in _WEAK_ENDS
@@ -322,7 +350,7 @@ def _lesson(
     mood = find_mood(sung)
     metre = find_metre(sung)
     brief = prompt.Brief(
-        theme=_theme(sung, frequency, num_poems, source) if source.random() < 0.9 else (),
+        theme=_theme(sung, frequency, num_poems, near, source) if source.random() < 0.9 else (),
         title=poem.title if source.random() < 0.5 else "",
         mood=prompt.mood_name(mood.valence, mood.energy) if source.random() < 0.7 else "",
         metre=metre.foot if metre.name != "mixed" and source.random() < 0.7 else "",
@@ -334,20 +362,31 @@ def _key(line: Line) -> str:
     return " ".join(word.text.lower() for word in line.words)
 
 
-def _theme(sung: Sequence[Line], frequency: Counter[str], num_poems: int, source: random.Random) -> tuple[str, ...]:
-    """Choose two to five of the words that tell this song from others, in a random order."""
+def _theme(
+    sung: Sequence[Line],
+    frequency: Counter[str],
+    num_poems: int,
+    near: Callable[[str], Mapping[str, float]] | None,
+    source: random.Random,
+) -> tuple[str, ...]:
+    """Choose two to five of the words that tell what this song is about, in a random order."""
     counts = Counter(word.text.lower() for line in sung for word in line.words if word.content and len(word.text) > 2)
-    weights = {
-        word: (1 + log(count)) * log(num_poems / frequency[word])
-        for word, count in counts.items()
-        if frequency[word] >= max(2, num_poems // 250) and not is_function_word(word)
-    }
+    counts = Counter({word: count for word, count in counts.items() if not is_function_word(word)})
+    if near is not None:
+        nearness = near(", ".join(line.text for line in sung[:8]))
+        weights = {word: nearness[word] + 0.7 * log(count) for word, count in counts.items() if word in nearness}
+    else:
+        weights = {
+            word: (1 + log(count)) * log(num_poems / frequency[word])
+            for word, count in counts.items()
+            if frequency[word] >= max(2, num_poems // 250)
+        }
     best = sorted(weights, key=lambda word: (-weights[word], word))[:7]
     return tuple(source.sample(best, min(len(best), source.randint(2, 5))))
 
 
 def pieces(
-    lesson: Lesson, source: random.Random, *, end_word_weight: float = 0.3, open_ends: float = 0.12
+    lesson: Lesson, source: random.Random, *, end_word_weight: float = 0.3, open_ends: float = 0.3
 ) -> list[Piece]:
     """Write a lesson as pieces of the prompt: the loss falls on the lines, and a little on the words that they end on.
 

@@ -63,7 +63,7 @@ def train_lyrics(
     model: Annotated[str, typer.Option(metavar="NAME", help="The base: a name, a hub id or a folder.")] = "",
     max_minutes: Annotated[float | None, typer.Option(metavar="M", help="End after this time, instead of 60.")] = None,
     poems: Annotated[
-        int | None, typer.Option(metavar="N", help="Learn from the N poems in the plainest words.")
+        int | None, typer.Option(metavar="N", help="Learn from the N poems most like lyrics.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
     verbose: Verbose = False,

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -104,8 +105,8 @@ def test_training_lowers_the_loss_and_writes_an_adapter_that_loads(
     plain = load_model(str(tiny_folder), precision="float32")
     adapted = load_model(str(tiny_folder), adapter=out, precision="float32")
     assert adapted.adapted
-    tokens = adapted.encode(" I hear the whistle of the train\n")
-    scores = [model.score(model.read(None, "8 train:"), [tokens])[0].mean() for model in (plain, adapted)]
+    lines = [adapted.encode(f" {line}\n") for stanza in STANZAS[:4] for line in stanza]
+    scores = [np.concatenate(model.score(model.read(None, "8:"), lines)).mean() for model in (plain, adapted)]
     assert scores[1] > scores[0] + 0.5
 
 

@@ -82,6 +82,28 @@ def test_the_plainest_poems_are_kept(pronouncer: Pronouncer) -> None:
     assert found.title == "By The River"
 
 
+def test_poems_in_the_first_person_go_before_tales_of_others(pronouncer: Pronouncer) -> None:
+    tale = tuple(line.replace("I", "he").replace("you and me", "him and her") for line in STANZA)
+    verse = [(poem(tale, title="Tale"), 1900.0), (poem(OTHER), 1900.0)]  # other lines: copies are left out
+    (found,) = clean(verse, pronouncer, lambda word: 1.0, limit=1).poems
+    assert found.title == "By The River"
+
+
+def test_a_theme_is_made_of_the_words_nearest_in_meaning(pronouncer: Pronouncer) -> None:
+    def near(text: str) -> dict[str, float]:
+        assert "river" in text
+        return {"river": 3.0, "boats": 2.5, "road": 2.0, "light": -1.0}
+
+    found = {lessons([poem(STANZA)], pronouncer, seed=seed, near=near)[0].brief.theme for seed in range(12)}
+    assert {word for theme in found for word in theme} <= {"river", "boats", "road", "light"}
+    assert any(set(theme) == {"river", "boats", "road"} or len(theme) == 2 for theme in found)
+
+
+def test_a_stanza_that_has_the_title_is_a_chorus(pronouncer: Pronouncer) -> None:
+    (lesson,) = lessons([poem(STANZA, OTHER, title="The Evening Light")], pronouncer, seed=0)
+    assert [line.role for line in lesson.lines[::4]] == [Role.VERSE, Role.CHORUS]
+
+
 def test_a_lesson_says_syllables_and_end_word_of_every_line(pronouncer: Pronouncer) -> None:
     (lesson,) = lessons(kept(pronouncer, (poem(STANZA, OTHER), 1900)), pronouncer, seed=0)
     assert [line.num_syllables for line in lesson.lines] == [8, 6, 8, 6] * 2
