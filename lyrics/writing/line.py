@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from lyrics.document import Line, LyricsError, Role
 from lyrics.function_words import is_function_word
 from lyrics.lm import LanguageModel, Prefix
 from lyrics.parse import parse_lyrics
-from lyrics.prompt import Brief, cue, opening, tag
+from lyrics.prompt import Brief, cue, cue_end, cue_number, opening, tag, written
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
 from lyrics.writing.plan import Slot, may_end
 from lyrics.writing.request import Request
-from lyrics.writing.search import Candidate, LineSearch, Vocabulary, sample
+from lyrics.writing.search import Candidate, LineSearch, Start, Vocabulary, sample
+from lyrics.writing.voice import Voice
 from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, lexicon, moods
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ _MOOD_POINTS = {
     "happy": (0.6, 0.3),
     "excited": (0.5, 0.7),
 }
-_PARTNERS = 5  # words that must rhyme with the end of a line that another one answers
+_SLANT_TOLD = 2.5  # nats: how much likelier a slant rhyme must be than a perfect one to be tried
+_PARTNERS = 4  # words that must rhyme with the end of a line that another one answers, each of them
+_COMMON_END = 60  # as often at the end of a line of the open verse: with rarer ones there is seldom a good line
+_LINKS = frozenset("and but so or for then because".split())
 _WEAK = 4.0  # nats: a word less likely than this is felt not to fit
 _MOST_GAIN = 1.0  # nats per token that knowing the theme may count
 
@@ -46,9 +50,11 @@ class Effort:
     """How hard the writer tries; more is better and slower."""
 
     candidates: int = 24  # sampled at a time
-    rounds: int = 1  # at most, for a line whose best candidate is poor; twice as many where it must rhyme
-    good: float = -1.5  # a score that needs no further round
-    examined: int = 10  # candidates whose likelihood without the theme and whose meaning are computed
+    end_words: int = 8  # that those are told to end on
+    rounds: int = 2  # at most, for a line whose best candidate is poor; one more for rhymes and the hook
+    good: float = -1.6  # a score that needs no further round
+    examined: int = 14  # candidates whose likelihood is computed anew, without knowing the end word
+    compared: int = 6  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.75
 
 
@@ -57,15 +63,18 @@ class Weights:
     """What makes a line good; likelihoods are natural logs per token."""
 
     likelihood: float = 1.0
-    information: float = 0.5  # log likelihood given the theme minus that without it
-    theme: float = 1.2  # cosine of the line's embedding with the theme's
-    complete: float = 0.25  # log probability of the line end
+    information: float = 0.7  # log likelihood given the theme minus that without it
+    theme: float = 2.0  # cosine of the line's embedding with the theme's
+    complete: float = 0.25  # log probability of the line end, half of it where the next line may go on
     weakest: float = 0.5  # what the least likely word falls short of `_WEAK`
     repeated_word: float = 0.8  # each content word that an earlier line has, or that stands in the line twice
     repeated_pair: float = 0.8  # each pair of neighbouring words that an earlier line has
     same_start: float = 0.5  # beginning with the same two words as an earlier line
+    same_first: float = 0.3  # beginning with the same word as the line before
+    linked: float = 0.5  # a section that begins with "and" or "but"
+    drift: float = 0.8  # somebody new, or another time (lyrics/writing/voice.py)
     comma: float = 0.15
-    slant: float = 0.8  # a slant rhyme where a perfect one may stand
+    slant: float = 1.5  # a slant rhyme where a perfect one may stand
     stray: float = 0.5  # a rhyme with a line that it should not rhyme with
     near: float = 0.5  # while sampling: each standard deviation that a word lies nearer to the theme than most
     mood: float = 0.5  # while sampling: agreement with the mood asked for
@@ -75,7 +84,6 @@ class Weights:
 class Found:
     """A line that fits."""
 
-    candidate: Candidate
     text: str
     line: Line  # as it is sung
     score: float
@@ -102,13 +110,19 @@ class LineWriter:
     seen_words: Counter[str] = field(default_factory=Counter)
     seen_pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     seen_starts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    last_first: str = ""
+    voice: Voice = field(default_factory=Voice)
     source: np.random.Generator = field(init=False)
+    returns: bool = field(init=False)  # whether the hook comes back whole, where no rhyme stands against it
     _lazy: "_Material" = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare the words and the theme."""
         self.source = np.random.default_rng(self.request.seed)
+        self.returns = bool(self.source.random() < 0.5)
         self._lazy = _Material(self.request, self.model, tuple(self.extra), self.weights)
+        self.voice.settle(re.findall(r"[a-z']+", self.request.theme.lower()))
+        self.voice.new_section()
         for text in self._lazy.examples_text.lower().splitlines():
             texts = re.findall(r"[a-z']+", text)
             pairs = pairwise(texts)
@@ -124,36 +138,99 @@ class LineWriter:
     def remember(self, line: Line) -> None:
         """Count a line among those that stand already."""
         texts = [word.text.lower() for word in line.words]
-        self.used_ends.add(texts[-1])
+        self.used_ends.add(stem(texts[-1]))
         self.seen_words.update({text for text in texts if not is_function_word(text)})
         self.seen_pairs.update(pairwise(texts))
         self.seen_starts[tuple(texts[:2])] += 1
+        self.last_first = texts[0]
+        self.voice.settle(texts)
 
-    def find(self, text: Prefix, slot: Slot, beside: Neighbours) -> list[Found]:
-        """Find lines for a place after the text so far, the best first; none if the constraints leave no word."""
+    def find(self, text: Prefix, slot: Slot, beside: Neighbours, echo: Sequence[str] = ()) -> list[Found]:
+        """Find lines for a place after the text so far, the best first; none if the constraints leave no word.
+
+        With `echo` they begin with those words, which the lexicon must have.
+        """
         ends = self._end_words(slot, beside)
         found: dict[str, Found] = {}
-        prefix = self.model.read(text, [cue(slot.num_syllables)])
-        rounds = self.effort.rounds * (2 if beside.rhymes else 1)
+        lazy = self._lazy
+        prefix = self.model.read(text, [cue_number(slot.num_syllables)])
+        opening = [lazy.vocabulary.number[word] for word in echo]
+        if slot.opening is not None:
+            opening = [lazy.number(slot.opening)]
+        told = bool(beside.rhymes) or slot.hook or bool(self.source.random() < 0.5)
+        rounds = self.effort.rounds + (bool(beside.rhymes) or slot.hook)
         for _ in range(rounds if ends else 0):
             candidates = sample(
-                self._search(slot.num_syllables, tuple(ends)),
+                self._starts(prefix, slot, beside, ends, told=told),
                 self.model,
                 prefix,
-                self.effort.candidates,
                 self.source,
                 self.effort.temperature,
-                self._lazy.bias,
-                None if slot.opening is None else self._lazy.number(slot.opening),
+                lazy.bias,
+                opening,
+                comma=slot.opening is not None,
             )
-            for item in self._judge(slot, beside, candidates, set(found)):
+            for item in self._judge(prefix, slot, beside, candidates, set(found)):
                 found[item.text] = item
             if any(item.score > self.effort.good for item in found.values()):
                 break
+            told = not told
         ranked = sorted(found.values(), key=lambda item: -item.score)
         if ranked:
             logger.info("%6.2f %s", ranked[0].score, ranked[0].text)
         return ranked
+
+    def read(self, text: Prefix, found: Found) -> Prefix:
+        """Return the text with a line behind it, told as the model knows it: syllables, end word, line."""
+        cue_text = cue(len(found.line.syllables), found.line.words[-1].text)
+        return self.model.read(text, [cue_text, written(found.text)])
+
+    def taken_up(self, hook: Line, slot: Slot) -> tuple[str, ...]:
+        """Return the words of the hook that a later line begins with again: a phrase that leaves room for more."""
+        taken: tuple[str, ...] = ()
+        texts: list[str] = []
+        used = 0
+        for word, following in pairwise(hook.words):
+            texts.append(word.text.lower())
+            used += len(word.syllables)
+            if texts[-1] not in self._lazy.vocabulary.number or used > slot.num_syllables - 3:
+                break
+            if used >= 2 and (not taken or (word.content and not following.content)):
+                taken = tuple(texts)
+        return taken
+
+    def _starts(
+        self, prefix: Prefix, slot: Slot, beside: Neighbours, ends: Sequence[int], *, told: bool
+    ) -> list[Start]:
+        """Share the candidates out among end words.
+
+        Where it is `told` the word to end on, the model gets there by design; else candidates end where they come to.
+        """
+        lazy = self._lazy
+        count = self.effort.candidates
+        if slot.end is not None:
+            cue_tokens = self.model.encode(cue_end(slot.end.text.split()[-1].strip(".,!?")))
+            return [Start(self._search(slot.num_syllables, tuple(ends)), count, tuple(cue_tokens))]
+        close = tuple(self.model.encode(cue_end()))
+        words = [word for word in ends if len(lazy.vocabulary.inside_tokens[word]) == 1] if told else []
+        if not words:
+            return [Start(self._search(slot.num_syllables, tuple(ends)), count, close)]
+        firsts = [lazy.vocabulary.inside_tokens[word][0] for word in words]
+        likely = prefix.log_probs[firsts]
+        liking = likely + 2 * lazy.likes[words] + self.source.gumbel(size=len(words))
+        for index, word in enumerate(words):
+            if beside.rhymes and self._rhyme(lazy.vocabulary.words[word].line, beside.rhymes) is RhymeKind.SLANT:
+                liking[index] -= _SLANT_TOLD
+        chosen = np.argsort(-liking)[: min(self.effort.end_words, count)].tolist()
+        return [
+            Start(
+                self._search(slot.num_syllables, (words[index],)),
+                count // len(chosen) + (place < count % len(chosen)),
+                (firsts[index], *close),
+                float(likely[index]),
+            )
+            for place, index in enumerate(chosen)
+        ]
 
     def _end_words(self, slot: Slot, beside: Neighbours) -> list[int]:
         """All words that the line may end on: unused, fitting, rhyming where it must, or with enough rhymes to come."""
@@ -165,7 +242,7 @@ class LineWriter:
         found = []
         for index in lazy.ends:
             word = words[index]
-            if word.text.lower() in self.used_ends or not search.may_end(word):
+            if stem(word.text) in self.used_ends or not search.may_end(word):
                 continue
             if beside.rhymes:
                 if self._rhyme(word.line, beside.rhymes) is None:
@@ -184,51 +261,88 @@ class LineWriter:
         return kinds[0]
 
     def _count_partners(self, index: int) -> int:
-        """How many unused words rhyme perfectly with one."""
+        """How many unused words that often end lines rhyme perfectly with one."""
         lazy = self._lazy
         words = lazy.vocabulary.words
         family = lazy.families[lazy.rimes[index]]
-        return sum(words[other].text.lower() not in self.used_ends for other in family) - 1
+        free = (words[other] for other in family if other != index and stem(words[other].text) not in self.used_ends)
+        return sum(word.ends >= _COMMON_END for word in free)
 
     def _search(self, num_syllables: int, ends: tuple[int, ...]) -> LineSearch:
         return LineSearch(self._lazy.vocabulary, num_syllables, self.request.metre, ends)
 
-    def _judge(self, slot: Slot, beside: Neighbours, candidates: Sequence[Candidate], known: set[str]) -> list[Found]:
-        """Score candidates; only the most promising are looked at closely, and only those that hold are kept."""
+    def _judge(
+        self, prefix: Prefix, slot: Slot, beside: Neighbours, candidates: Sequence[Candidate], known: set[str]
+    ) -> list[Found]:
+        """Score candidates; only the most promising are looked at closely, and only those that hold are kept.
+
+        A model that was told an end word finds it likely wherever it stands. What counts is therefore how likely the
+        line is for a model that was told its length alone.
+        """
         from lyrics.embedding import embed
 
         weights = self.weights
         lazy = self._lazy
-        rough: dict[str, tuple[float, Candidate]] = {}
+        rough: dict[str, tuple[float, float, Candidate]] = {}
         for candidate in candidates:
             text = lazy.vocabulary.text(candidate)
-            if text in rough or text in known:
+            if text in known or (text in rough and rough[text][2].likelihood >= candidate.likelihood):
                 continue
-            likelihood = (sum(candidate.log_probs) + candidate.log_end) / (len(candidate.tokens) + 1)
-            score = weights.likelihood * likelihood + weights.complete * max(candidate.log_end, -6.0)
-            score += weights.weakest * min(0.0, min(candidate.log_probs) + _WEAK)
-            score -= self._staleness(candidate) + weights.comma * len(candidate.commas)
-            rough[text] = score, candidate
-        kept: list[Found] = []
-        for text, (score, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
+            if self._stutters(candidate):
+                continue
+            cost = self._staleness(candidate)
+            if slot.index == 0 and lazy.vocabulary.words[candidate.words[0]].text in _LINKS:
+                cost += weights.linked
+            cost += weights.comma * len(candidate.commas)
+            rough[text] = weights.likelihood * candidate.likelihood - cost, cost, candidate
+        kept: list[tuple[Found, Candidate]] = []
+        for text, (_, cost, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
             line = self._checked(text, slot, beside)
             if line is not None:
                 if beside.rhymes and self._rhyme(line, beside.rhymes) is RhymeKind.SLANT:
-                    score -= weights.slant
+                    cost += weights.slant
                 if slot.end is None and any(rhyme_kind(other, line) is RhymeKind.PERFECT for other in beside.others):
-                    score -= weights.stray
-                kept.append(Found(candidate, text, line, score))
+                    cost += weights.stray
+                kept.append((Found(text, line, -cost), candidate))
             if len(kept) == self.effort.examined:
                 break
         if not kept:
             return []
-        prefix = self.model.read(lazy.plain, [cue(slot.num_syllables)])
-        without = self.model.score(prefix, [item.candidate.tokens for item in kept])
-        meanings = embed([item.text for item in kept]) @ lazy.theme
-        for item, plain, meaning in zip(kept, without, meanings, strict=True):
-            gain = (sum(item.candidate.log_probs) - float(plain.sum())) / len(plain)
-            item.score += weights.information * min(gain, _MOST_GAIN) + weights.theme * float(meaning)
-        return kept
+        close = tuple(self.model.encode(cue_end()))
+        lines = [(*close, *candidate.tokens, self.model.newline) for _, candidate in kept]
+        firsts = [len(close) + candidate.num_fixed for _, candidate in kept]  # what follows an opening
+        told = self._without_end_words(prefix, kept, lines, close)
+        complete = weights.complete * (0.5 if slot.goes_on else 1.0)
+        for (item, _), first, scores in zip(kept, firsts, told, strict=True):
+            item.score += weights.likelihood * float(scores[first:].mean())
+            item.score += complete * max(float(scores[-1]), -6.0)
+            item.score += weights.weakest * min(0.0, float(scores[first:-1].min()) + _WEAK)
+        best = sorted(range(len(kept)), key=lambda index: -kept[index][0].score)[: self.effort.compared]
+        number = tuple(self.model.encode(cue_number(slot.num_syllables)))
+        plain = self.model.score(lazy.plain, [(*number, *lines[index][:-1]) for index in best])
+        meanings = embed([kept[index][0].text for index in best]) @ lazy.theme
+        theme = weights.theme * (1.5 if slot.hook else 1.0)
+        for index, without, meaning in zip(best, plain, meanings, strict=True):
+            first = firsts[index]
+            gain = float(told[index][first:-1].mean() - without[len(number) + first :].mean())
+            kept[index][0].score += weights.information * min(gain, _MOST_GAIN) + theme * float(meaning)
+        return [kept[index][0] for index in best]
+
+    def _without_end_words(
+        self,
+        prefix: Prefix,
+        kept: Sequence[tuple[Found, Candidate]],
+        lines: Sequence[tuple[int, ...]],
+        close: tuple[int, ...],
+    ) -> list[Floats]:
+        """Return the log probabilities of the cue, tokens and end of each line for a model not told its end word."""
+        unknown = [index for index, (_, candidate) in enumerate(kept) if candidate.cue != close]
+        scores = dict(zip(unknown, self.model.score(prefix, [lines[index] for index in unknown]), strict=True))
+        for index, (_, candidate) in enumerate(kept):
+            if index not in scores:  # sampled so, and known
+                own = (*[0.0] * len(close), *candidate.log_probs, candidate.log_end)
+                scores[index] = np.array(own, np.float32)
+        return [scores[index] for index in range(len(kept))]
 
     def _checked(self, text: str, slot: Slot, beside: Neighbours) -> Line | None:
         """Read a line as `compose` will; None if it is not sung as planned (a word said otherwise in company)."""
@@ -242,6 +356,12 @@ class LineWriter:
             return None
         return line
 
+    def _stutters(self, candidate: Candidate) -> bool:
+        """Whether a content word stands twice in a line, in any form."""
+        words = [self._lazy.vocabulary.words[index] for index in candidate.words]
+        stems = [stem(word.text) for word in words if word.content]
+        return any(_same_stem(first, second) for first, second in combinations(stems, 2))
+
     def _staleness(self, candidate: Candidate) -> float:
         """Weigh what a line repeats: of itself, of earlier lines, of the theme's wording."""
         lazy = self._lazy
@@ -253,7 +373,9 @@ class LineWriter:
         repeated += max(0, len(content & lazy.theme_words) - 1)
         pairs = sum(self.seen_pairs[pair] > 0 for pair in pairwise(texts))
         starts = self.weights.same_start * min(2, self.seen_starts[tuple(texts[:2])])
-        return self.weights.repeated_word * repeated + self.weights.repeated_pair * pairs + starts
+        starts += self.weights.same_first * (texts[0] == self.last_first)
+        drift = self.weights.drift * self.voice.drift(texts)
+        return self.weights.repeated_word * repeated + self.weights.repeated_pair * pairs + starts + drift
 
 
 class _Material:
@@ -307,6 +429,26 @@ class _Material:
             for tokens in (self.vocabulary.start_tokens[index], self.vocabulary.inside_tokens[index]):
                 found[tokens[0]] = self.likes[index]
         return found
+
+
+def stem(word: str) -> str:
+    """Return a word without the endings that make another form of it.
+
+    >>> stem("Dreams"), stem("dreaming"), stem("day's"), stem("going")
+    ('dream', 'dream', 'day', 'go')
+    """
+    text = word.lower().removesuffix("'s").removesuffix("s'")
+    for ending in ("ing", "ed", "es", "s"):
+        rest = text.removesuffix(ending)
+        if rest != text and len(rest) >= (4 if ending in ("ed", "es") else 2) and set(rest) & set("aeiouy"):
+            return text if ending == "s" and rest.endswith(("s", "i", "u", "a")) else rest
+    return text
+
+
+def _same_stem(first: str, second: str) -> bool:
+    """Whether two stems are of one word, or one begins a compound of the other ("sun", "sunlight")."""
+    short, long = sorted((first, second), key=len)
+    return first == second or (len(short) >= 3 and len(long) >= len(short) + 4 and long.startswith(short))
 
 
 def _rime(word: SungWord) -> tuple[str, ...]:

@@ -30,11 +30,24 @@ class Slot:
     follower: bool = False  # a later line must rhyme with it
     end: SungWord | None = None  # a word or phrase that it must end on
     opening: SungWord | None = None  # one that it must begin with
+    hook: bool = False  # the line that the chorus is remembered by
+    echo: bool = False  # a line that takes it up again
+    goes_on: bool = False  # the next line may finish its sentence
 
 
 def _slots(plans: Sequence[SectionPlan]) -> list[Slot]:
     return [
-        Slot(section, index, plan.role, size, letter, letter != UNRHYMED and letter in plan.scheme[index + 1 :])
+        Slot(
+            section,
+            index,
+            plan.role,
+            size,
+            letter,
+            follower=letter != UNRHYMED and letter in plan.scheme[index + 1 :],
+            hook=plan.role in _HOOKED and index == 0,
+            echo=plan.role in _HOOKED and 0 < index == len(plan.syllables) // 2,
+            goes_on=index % 2 == 0 and index + 1 < len(plan.syllables),
+        )
         for section, plan in enumerate(plans)
         if plan.repeats < 0
         for index, (size, letter) in enumerate(zip(plan.syllables, plan.scheme, strict=True))
@@ -114,6 +127,7 @@ def _answers(slot: Slot, slots: Sequence[Slot]) -> bool:
     )
 
 
+_HOOKED = (Role.CHORUS, Role.HOOK)
 _LEAST_RHYMES = 2  # perfect ones, for a word that the user puts at the end of a line
 _LEAST_ENDS = 4  # poems that end a line on a word: else it is no natural line end
 

@@ -141,6 +141,7 @@ def _writer(lyrics: Lyrics, place: Place, request: Request, model: LanguageModel
             for index, line in enumerate(section.lines):
                 if number != place.section or index not in place.indices:
                     writer.remember(line)
+    writer.voice.new_section()
     return writer
 
 
@@ -156,7 +157,7 @@ def _context(writer: LineWriter, lyrics: Lyrics, place: Place) -> Prefix:
         if section is not last:
             text = writer.model.read(text, [tag(section.role)])
             last = section
-        text = writer.model.read(text, [cue(len(line.syllables)), written(_plain(line))])
+        text = writer.model.read(text, [cue(len(line.syllables), line.words[-1].text), written(_plain(line))])
     here = lyrics.sections[place.section]
     return text if last is here else writer.model.read(text, [tag(here.role)])
 
@@ -191,7 +192,7 @@ def _whole_section(writer: LineWriter, lyrics: Lyrics, place: Place, labels: Seq
             return ()
         sung.append(found[0].line)
         writer.remember(found[0].line)
-        text = writer.model.read(text, [cue(slot.num_syllables), written(found[0].text)])
+        text = writer.read(text, found[0])
     return tuple(line.text for line in sung)
 
 

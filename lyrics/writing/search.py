@@ -8,6 +8,7 @@ beats. What the model says decides among those; whatever it says, the line fits.
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +45,18 @@ class Candidate:
 
     words: tuple[int, ...]  # numbers in the vocabulary
     commas: frozenset[int]  # positions of words that a comma follows
+    cue: tuple[int, ...]  # what stands between the number of syllables and the line
+    log_cue: float  # of its end word, 0 without one
     tokens: tuple[int, ...]
     log_probs: tuple[float, ...]  # of each token, given what stands before it
     log_end: float  # of a line end after the last one
+    num_fixed: int = 0  # tokens of an opening
+
+    @property
+    def likelihood(self) -> float:
+        """Mean log probability of the tokens, the line end and the end word in the cue."""
+        number = len(self.tokens) + 1 + bool(self.log_cue)
+        return (sum(self.log_probs) + self.log_end + self.log_cue) / number
 
 
 class _Tree:
@@ -56,12 +66,12 @@ class _Tree:
         self.children: list[dict[int, int]] = [{}]
         self.word = [-1]  # the word that ends at a node
         self.parent = [-1]
-        self.kinds: list[set[int]] = [set()]  # of the words at a node and below
+        self.kinds = [0]  # of the words at a node and below, a bit for each
 
     def add(self, tokens: Sequence[int], word: int, kind: int) -> int:
         """Add a word; return its node."""
         node = 0
-        self.kinds[0].add(kind)
+        self.kinds[0] |= 1 << kind
         for token in tokens:
             child = self.children[node].get(token)
             if child is None:
@@ -70,14 +80,23 @@ class _Tree:
                 self.children.append({})
                 self.word.append(-1)
                 self.parent.append(node)
-                self.kinds.append(set())
+                self.kinds.append(0)
             node = child
-            self.kinds[node].add(kind)
+            self.kinds[node] |= 1 << kind
         if self.word[node] < 0:
             self.word[node] = word
         return node
 
+    @cached_property
+    def first(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The tokens that words begin with, their nodes, and the kinds of the words below those."""
+        nodes = list(self.children[0].values())
+        kinds = np.array([self.kinds[node] for node in nodes], np.int64)
+        return np.array(list(self.children[0]), np.int64), np.array(nodes, np.int64), kinds
 
+
+_NEAR = 2  # syllables before the end word
+_MOST_KINDS = 62  # bits
 _START, _INSIDE = 0, 1  # the trees: a line's first word has a capital letter
 
 
@@ -90,6 +109,8 @@ class Vocabulary:
         self.number = {word.text.lower(): index for index, word in reversed(list(enumerate(self.words)))}
         self.stresses = sorted({word.stress for word in words})
         kinds = {stress: index for index, stress in enumerate(self.stresses)}
+        if len(kinds) > _MOST_KINDS:
+            raise ValueError(f"there are {len(kinds)} stress patterns, more than {_MOST_KINDS}")
         self.kind = [kinds[word.stress] for word in words]
         encode = model.tokenizer
         texts = [word.text for word in words]
@@ -125,12 +146,24 @@ _State = tuple[int, int, int]  # tree, node, syllables before the word
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    tokens: NDArray[np.int64]  # allowed next tokens
-    states: list[_State]
-    finished: list[int]  # the word that each of them completes, -1 if none
+    """What may follow a state: tokens that go on with its word, then, if it is complete, tokens that begin another."""
+
+    tokens: NDArray[np.int64]
+    nodes: NDArray[np.int64]  # where each of them leads
+    tree: int  # of those that go on
+    used: int
+    num_going_on: int
+    word: int  # complete before the others, -1 if none
+    used_after: int
     comma: int  # position of the comma among them, -1 if none
     ending: bool  # whether every one of them begins the last word
     final: int  # the word that ends the line here, -1 if none
+
+    def state(self, pick: int) -> _State:
+        """Where an option leads."""
+        if pick < self.num_going_on:
+            return self.tree, int(self.nodes[pick]), self.used
+        return _INSIDE, int(self.nodes[pick]), self.used_after
 
 
 class LineSearch:
@@ -144,34 +177,52 @@ class LineSearch:
         words = vocabulary.words
         self.ends = {word for word in ends if self.may_end(words[word])}
         self._least = min((words[word].num_syllables for word in self.ends), default=1)
-        self._toward: tuple[dict[int, set[int]], ...] = ({}, {})  # nodes on the way to end words: their syllables
+        # Nodes on the way to end words: a bit for each number of syllables that those have.
+        self._toward: tuple[dict[int, int], ...] = ({}, {})
         for word in self.ends:
             for tree, place in enumerate(vocabulary.nodes[word]):
                 node = place
                 while node >= 0:
-                    self._toward[tree].setdefault(node, set()).add(words[word].num_syllables)
+                    self._toward[tree][node] = self._toward[tree].get(node, 0) | 1 << words[word].num_syllables
                     node = vocabulary.trees[tree].parent[node]
         self._inside = [self._kinds_inside(used) for used in range(num_syllables + 1)]
         self._options: dict[_State, _Options] = {}
+        self._next_words: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def may_end(self, word: SungWord) -> bool:
         """Whether a line of this length and metre can end on a word."""
         used = self.num_syllables - word.num_syllables
         return used >= 0 and fits_metre(word.stress, used, self.metre)
 
-    def _kinds_inside(self, used: int) -> set[int]:
-        """Kinds of words that may stand after so many syllables and leave room for an end word."""
-        return {
-            kind
+    def is_near_end(self, options: "_Options") -> bool:
+        """Whether a word begins here that may be the last but one."""
+        return options.word >= 0 and self.num_syllables - options.used_after - self._least <= _NEAR
+
+    def _kinds_inside(self, used: int) -> int:
+        """Kinds of words that may stand after so many syllables and leave room for an end word, a bit for each."""
+        return sum(
+            1 << kind
             for kind, stress in enumerate(self.vocabulary.stresses)
             if self.num_syllables - used - len(stress) >= self._least and fits_metre(stress, used, self.metre)
-        }
+        )
 
     def _open(self, tree: int, node: int, used: int) -> bool:
         """Whether a word under this node may begin after so many syllables."""
         if self.vocabulary.trees[tree].kinds[node] & self._inside[used]:
             return True
-        return self.num_syllables - used in self._toward[tree].get(node, ())
+        return bool(self._toward[tree].get(node, 0) >> (self.num_syllables - used) & 1)
+
+    def _words_after(self, used: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the tokens that a word inside the line may begin with after so many syllables, and their nodes."""
+        known = self._next_words.get(used)
+        if known is None:
+            tokens, nodes, kinds = self.vocabulary.trees[_INSIDE].first
+            toward = self._toward[_INSIDE]
+            left = self.num_syllables - used
+            leading = [node for node, sizes in toward.items() if sizes >> left & 1]
+            allowed = ((kinds & self._inside[used]) != 0) | np.isin(nodes, leading)
+            known = self._next_words[used] = tokens[allowed], nodes[allowed]
+        return known
 
     def options(self, state: _State) -> _Options:
         """Return what may follow; remembered."""
@@ -183,71 +234,93 @@ class LineSearch:
     def _find_options(self, state: _State) -> _Options:
         tree, node, used = state
         vocabulary = self.vocabulary
-        moves: dict[int, tuple[_State, int]] = {}
-        for token, child in vocabulary.trees[tree].children[node].items():
-            if self._open(tree, child, used):
-                moves[token] = ((tree, child, used), -1)
+        going_on = {
+            token: child
+            for token, child in vocabulary.trees[tree].children[node].items()
+            if self._open(tree, child, used)
+        }
+        tokens = np.array(list(going_on), np.int64)
+        nodes = np.array(list(going_on.values()), np.int64)
         word = vocabulary.trees[tree].word[node]
         comma = final = -1
+        used_after = used
+        complete = False
         if word >= 0:
             size = vocabulary.words[word].num_syllables
             if word in self.ends and used + size == self.num_syllables:
                 final = word
-            elif vocabulary.kind[word] in self._inside[used]:
-                used += size
-                for token, child in vocabulary.trees[_INSIDE].children[0].items():
-                    if token not in moves and self._open(_INSIDE, child, used):
-                        moves[token] = ((_INSIDE, child, used), word)
-                room = 2 <= used <= self.num_syllables - 2
-                if room and vocabulary.comma is not None and vocabulary.comma not in moves:
-                    comma = len(moves)
-                    moves[vocabulary.comma] = ((_INSIDE, 0, used), word)
+            elif self._inside[used] >> vocabulary.kind[word] & 1:
+                complete = True
+                used_after = used + size
+                more, places = self._words_after(used_after)
+                fresh = ~np.isin(more, tokens)
+                tokens, nodes = np.concatenate([tokens, more[fresh]]), np.concatenate([nodes, places[fresh]])
+                room = 2 <= used_after <= self.num_syllables - 2
+                if room and vocabulary.comma is not None and vocabulary.comma not in tokens:
+                    comma = len(tokens)
+                    tokens, nodes = np.append(tokens, vocabulary.comma), np.append(nodes, 0)
+        begins = [used] * bool(going_on) + [used_after] * (len(tokens) > len(going_on))
+        ending = word >= 0 and bool(begins) and all(place + self._least >= self.num_syllables for place in begins)
         return _Options(
-            np.array(list(moves), np.int64),
-            [place for place, _ in moves.values()],
-            [done for _, done in moves.values()],
-            comma,
-            word >= 0
-            and bool(moves)
-            and all(place[2] + self._least >= self.num_syllables for place, _ in moves.values()),
-            final,
+            tokens, nodes, tree, used, len(going_on), word if complete else -1, used_after, comma, ending, final
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How some walks begin: the search that they keep to, and the cue that tells the model their end word."""
+
+    search: LineSearch
+    count: int
+    cue: tuple[int, ...]
+    log_cue: float = 0.0
+
+
 def sample(
-    search: LineSearch,
+    starts: Sequence[Start],
     model: LanguageModel,
     prefix: Prefix,
-    count: int,
     source: np.random.Generator,
     temperature: float,
     bias: NDArray[np.float32],
-    opening: int | None = None,
+    opening: Sequence[int] = (),
+    comma: bool = False,
 ) -> list[Candidate]:
-    """Sample some `count` candidates for the line that follows the prefix.
+    """Sample candidates for a line; the prefix ends on its number of syllables, and all cues have the same length.
 
     `bias` (V,) is added to the log probabilities of tokens: how welcome the words are that begin with them. Where only
     an end word is left to choose, walks and end words are paired so that they suit each other best. With `opening`
-    every line begins with that word and a comma.
+    every line begins with those words, and with `comma` one stands behind them.
     """
-    vocabulary = search.vocabulary
-    begin = _Walk((_START, 0, 0))
-    if opening is not None:
-        comma = [] if vocabulary.comma is None else [vocabulary.comma]
-        begun = vocabulary.start_tokens[opening] + comma
-        state = (_INSIDE, 0, vocabulary.words[opening].num_syllables)
-        begin = _Walk(state, (opening,), (0,) * len(comma), tuple(begun), (0.0,) * len(begun))
-        prefix = model.read(prefix, begun)
-    branches = model.branch(prefix, count)
-    walks = [begin] * count
+    if not starts:
+        return []
+    vocabulary = starts[0].search.vocabulary
+    if all(start.cue == starts[0].cue for start in starts):
+        branches = model.branch(model.read(prefix, starts[0].cue), sum(start.count for start in starts))
+    else:  # each cue is read once, then shared out
+        branches = model.branch(prefix, len(starts))
+        for tokens in zip(*(start.cue for start in starts), strict=True):
+            branches.step(tokens)
+        branches.keep([row for row, start in enumerate(starts) for _ in range(start.count)])
+    walks = [
+        walk
+        for start in starts
+        for walk in [_begin(start, vocabulary, opening, comma=comma)]
+        for _ in range(start.count)
+    ]
+    if walks:
+        for token in walks[0].tokens:
+            branches.step([token] * len(walks))
     found: list[Candidate] = []
+    num_walks = len(walks)
     while walks:
         log_probs = branches.log_probs
         moves: list[tuple[int, int, float]] = []  # row, option, its log probability
         ending: list[tuple[float, int, int, float]] = []
+        second: list[tuple[float, int, int, float]] = []
         num_ending = 0
         for row, walk in enumerate(walks):
-            options = search.options(walk.state)
+            options = walk.start.search.options(walk.state)
             if options.final >= 0:
                 log_end = float(np.logaddexp.reduce(log_probs[row, vocabulary.ends]))
                 found.append(walk.finish(options.final, log_end))
@@ -261,19 +334,23 @@ def sample(
                 for pick in np.argsort(-liked, kind="stable")[:_ENDS_EACH].tolist():
                     ending.append((walk.liking + float(liked[pick]), row, pick, float(allowed[pick])))
             else:
-                pick = _draw(liked, source, temperature)
-                moves.append((row, pick, float(allowed[pick])))
+                picks = _draw(liked, source, temperature, 2 if walk.start.search.is_near_end(options) else 1)
+                moves.append((row, picks[0], float(allowed[picks[0]])))
+                second += [(walk.liking + float(liked[pick]), row, pick, float(allowed[pick])) for pick in picks[1:]]
         ending.sort(key=lambda item: -item[0])
         chosen = Counter[int]()
         for _, row, pick, log_prob in ending:  # the end words that suit best, whichever walks they end
-            token = int(search.options(walks[row].state).tokens[pick])
-            if num_ending and chosen[token] < _SAME_END:
+            token = int(walks[row].start.search.options(walks[row].state).tokens[pick])
+            if num_ending and (walks[row].start.log_cue or chosen[token] < _SAME_END):
                 chosen[token] += 1
                 num_ending -= 1
                 moves.append((row, pick, log_prob))
+        second.sort(key=lambda item: -item[0])
+        room = _GROWTH * num_walks - len(moves)
+        moves += [(row, pick, log_prob) for _, row, pick, log_prob in second[: max(0, room)]]
         moved = []
         for row, pick, log_prob in moves:
-            options = search.options(walks[row].state)
+            options = walks[row].start.search.options(walks[row].state)
             moved.append(walks[row].step(options, pick, log_prob, float(bias[options.tokens[pick]])))
         walks = moved
         if walks:
@@ -282,32 +359,74 @@ def sample(
     return found
 
 
+def _begin(start: Start, vocabulary: Vocabulary, opening: Sequence[int], *, comma: bool) -> "_Walk":
+    """Return a walk that has taken the opening words, whose log probabilities are left out of account."""
+    if not opening:
+        return _Walk(start, (_START, 0, 0))
+    tokens = list(vocabulary.start_tokens[opening[0]])
+    for word in opening[1:]:
+        tokens += vocabulary.inside_tokens[word]
+    used = sum(vocabulary.words[word].num_syllables for word in opening)
+    words, commas = tuple(opening), tuple[int, ...]()
+    if comma and vocabulary.comma is not None:
+        tokens.append(vocabulary.comma)
+        state = _INSIDE, 0, used
+        commas = (len(opening) - 1,)
+    else:  # the last word is complete when another one follows it
+        last = opening[-1]
+        tree = _START if len(opening) == 1 else _INSIDE
+        state = tree, vocabulary.nodes[last][tree], used - vocabulary.words[last].num_syllables
+        words = words[:-1]
+    return _Walk(start, state, words, commas, tuple(tokens), (0.0,) * len(tokens), 0.0, len(tokens))
+
+
 _ENDS_EACH = 4  # end words that a walk may try
-_SAME_END = 6  # candidates that may end on the same token
+_SAME_END = 6  # candidates that may end on the same token, of those whose cue says nothing
 
 
-def _draw(log_probs: NDArray[np.float64], source: np.random.Generator, temperature: float) -> int:
-    """Draw one of some options; those far less likely than the best never."""
+_GROWTH = 2  # so many times as many walks at the end of a line as at its beginning: there they have to turn
+
+
+def _draw(log_probs: NDArray[np.float64], source: np.random.Generator, temperature: float, count: int) -> list[int]:
+    """Draw some of the options without putting back; those far less likely than the best never."""
     scaled = np.where(log_probs < log_probs.max() - 6, -np.inf, log_probs) / temperature
-    return int(np.argmax(scaled + source.gumbel(size=len(scaled))))
+    scaled += source.gumbel(size=len(scaled))
+    if count == 1:
+        return [int(np.argmax(scaled))]
+    best = np.argsort(-scaled, kind="stable")[:count]
+    return [int(pick) for pick in best if scaled[pick] > -np.inf]
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
+    start: Start
     state: _State
     words: tuple[int, ...] = ()
     commas: tuple[int, ...] = ()
     tokens: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
     liking: float = 0.0  # sum of log probabilities and bias
+    num_fixed: int = 0
 
     def step(self, options: _Options, pick: int, log_prob: float, bias: float) -> "_Walk":
-        word = options.finished[pick]
+        word = options.word if pick >= options.num_going_on else -1
         words = self.words if word < 0 else (*self.words, word)
         commas = (*self.commas, len(words) - 1) if pick == options.comma else self.commas
         tokens = (*self.tokens, int(options.tokens[pick]))
         liking = self.liking + log_prob + bias
-        return _Walk(options.states[pick], words, commas, tokens, (*self.log_probs, log_prob), liking)
+        return _Walk(
+            self.start, options.state(pick), words, commas, tokens, (*self.log_probs, log_prob), liking, self.num_fixed
+        )
 
     def finish(self, word: int, log_end: float) -> Candidate:
-        return Candidate((*self.words, word), frozenset(self.commas), self.tokens, self.log_probs, log_end)
+        start = self.start
+        return Candidate(
+            (*self.words, word),
+            frozenset(self.commas),
+            start.cue,
+            start.log_cue,
+            self.tokens,
+            self.log_probs,
+            log_end,
+            self.num_fixed,
+        )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from lyrics.document import Line, Role
 from lyrics.errors import RequestError
 from lyrics.lm import LanguageModel, Prefix
-from lyrics.prompt import cue, tag, written
+from lyrics.prompt import tag
 from lyrics.pronounce import Pronouncer
-from lyrics.writing.line import Effort, LineWriter, Neighbours, Weights
+from lyrics.writing.line import Effort, Found, LineWriter, Neighbours, Weights
 from lyrics.writing.plan import Slot, lay_out
 from lyrics.writing.request import UNRHYMED, Request, resolve
 
@@ -84,6 +84,7 @@ def write(
             made.append(replace(made[plan.repeats], label=label, repeated=True))
             continue
         text = model.read(text, [tag(plan.role)])
+        writer.voice.new_section()
         lines: list[WrittenLine] = []
         sung: list[tuple[str, Line]] = []
         for slot in (slot for slot in slots if slot.section == number):
@@ -104,16 +105,21 @@ def _write_line(
         tuple(line for letter, line in sung if letter == slot.letter != UNRHYMED),
         tuple(line for letter, line in sung if letter != slot.letter or letter == UNRHYMED),
     )
-    found = writer.find(text, slot, beside)
-    if not found:
-        what = f"that rhymes with {beside.rhymes[0].words[-1].text!r}" if beside.rhymes else "with such an end"
-        raise RequestError(
-            f"found no line of {slot.num_syllables} syllables {what}; use another --rhyme, --syllables or --metre"
-        )
-    best = found[0]
-    writer.remember(best.line)
+    hook = sung[0][1] if slot.echo else None
+    if hook is not None and slot.letter == UNRHYMED and writer.returns and len(hook.syllables) == slot.num_syllables:
+        best = Found(lines[0].text, hook, lines[0].score)  # the whole line comes back
+    else:
+        echo = writer.taken_up(hook, slot) if hook is not None and slot.end is None and slot.opening is None else ()
+        found = writer.find(text, slot, beside, echo) or (writer.find(text, slot, beside) if echo else [])
+        if not found:
+            what = f"that rhymes with {beside.rhymes[0].words[-1].text!r}" if beside.rhymes else "with such an end"
+            raise RequestError(
+                f"found no line of {slot.num_syllables} syllables {what}; use another --rhyme, --syllables or --metre"
+            )
+        best = found[0]
+        writer.remember(best.line)
     lines.append(WrittenLine(best.text, slot.num_syllables, slot.letter, round(best.score, 3)))
-    return writer.model.read(text, [cue(slot.num_syllables), written(best.text)]), best.line
+    return writer.read(text, best), best.line
 
 
 def _title(sections: Sequence[WrittenSection]) -> str:
