@@ -62,9 +62,7 @@ def train_lyrics(
     config: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Changes the default values.")] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="The base: a name, a hub id or a folder.")] = "",
     max_minutes: Annotated[float | None, typer.Option(metavar="M", help="End after this time, instead of 60.")] = None,
-    poems: Annotated[
-        int | None, typer.Option(metavar="N", help="Learn from the N poems most like lyrics.")
-    ] = None,
+    poems: Annotated[int | None, typer.Option(metavar="N", help="Learn from the N poems most like lyrics.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
     verbose: Verbose = False,
 ) -> None:
