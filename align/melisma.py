@@ -97,38 +97,53 @@ def divide(
     tables: dict[str, Any],
     rng: np.random.Generator,
     lift: float,
+    shortest: int,
 ) -> tuple[tuple[int, ...], ...]:
     """Divide the lengths of all syllables but the last into notes: mostly one, two or three where that serves one.
 
-    `lift` is the song's factor on the usual chances of that.
+    `lift` is the song's factor on the usual chances of that, `shortest` the length that no note may go below.
     """
     result: list[tuple[int, ...]] = []
     for i, length in enumerate(lengths):
         chance, choice = rng.random(), rng.random()
         pieces: tuple[int, ...] = (length,)
         if all(_carries(member, i) for member in members) and not (result and len(result[-1]) > 1):
-            pieces = _divided(length, "strong", chance, choice, compound=compound, tables=tables, lift=lift)
+            pieces = _divided(
+                length, "strong", chance, choice, compound=compound, tables=tables, lift=lift, shortest=shortest
+            )
         result.append(pieces)
     return tuple(result)
 
 
-def divide_last(length: int, ending: Ending, *, compound: bool, tables: dict[str, Any], lift: float) -> tuple[int, ...]:
+def divide_last(
+    length: int, ending: Ending, *, compound: bool, tables: dict[str, Any], lift: float, shortest: int
+) -> tuple[int, ...]:
     """Divide the last syllable's length into notes."""
-    return _divided(length, "last", ending.held, ending.division, compound=compound, tables=tables, lift=lift)
+    return _divided(
+        length, "last", ending.held, ending.division, compound=compound, tables=tables, lift=lift, shortest=shortest
+    )
 
 
 def _divided(
-    length: int, kind: str, chance: float, choice: float, *, compound: bool, tables: dict[str, Any], lift: float
+    length: int,
+    kind: str,
+    chance: float,
+    choice: float,
+    *,
+    compound: bool,
+    tables: dict[str, Any],
+    lift: float,
+    shortest: int,
 ) -> tuple[int, ...]:
     family = "compound" if compound else "simple"
-    if length < (6 if compound else 4):
+    if length < (6 if compound and shortest > 1 else 2 * shortest):
         return (length,)
     rate = tables["held"].get(f"{family} {kind} {min(length, 16)}", 0.05)
     options = tables["divisions"].get(f"{family} {length}")
     if not options or chance >= min(MELISMA_CEILING, lift * rate):
         return (length,)
     pieces = {tuple(int(piece) for piece in text.split()): count for text, count in options.items()}
-    usable = {division: count for division, count in pieces.items() if min(division) >= 2}  # eighths at least
+    usable = {division: count for division, count in pieces.items() if min(division) >= shortest}
     return _choose(usable, choice) if usable else (length,)
 
 

@@ -90,8 +90,9 @@ class SearchConfig:
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     downbeat: float = 0.6  # a syllable on the first beat of a bar
+    closing: float = 0.4  # per doubling of the last note of a line that closes a pair; the line before it pays as much
     last_strong: float = 0.4  # a last note that begins on a strong beat
-    keep_onset: float = 0.8  # per onset that an adapted line shares with the line it follows
+    keep_onset: float = 1.1  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: float = 0.2  # per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
@@ -114,7 +115,7 @@ class SearchConfig:
     )
     manner: float = 0.8  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
-    held_lift: tuple[float, float] = (0.3, 0.9)  # log of the factor on the chances of melisma, and how songs differ
+    held_lift: tuple[float, float] = (0.2, 1.4)  # log of the factor on the chances of melisma, and how songs differ
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
     rest_habit: tuple[tuple[float, float], ...] = ((-0.8, 2.0), (-0.3, 2.4), (-3.8, 3.2), (-2.8, 2.4), (1.6, 2.5))
@@ -290,6 +291,7 @@ class _Slot:
     id: str
     role: Role
     key: tuple[str, ...]  # its words: lines with the same words share everything
+    closes_section: bool
     phrases: tuple[LineFeatures, ...]
 
     @property
@@ -304,6 +306,7 @@ class _Group:
     leader: str  # id of the first line, whose seed is used
     members: list[tuple[LineFeatures, ...]]
     reference: int | None = None  # an earlier group whose rhythm this one adapts
+    closes: int = 0  # 1: the line closes a pair or its section, -1: another line follows in the pair, 0: not known
     bars: list[int] = field(default_factory=list)  # of each phrase, in bars of the metre
     onsets: list[tuple[int, ...]] = field(default_factory=list)  # of each phrase, sixteenths from its first bar line
     pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # of all its syllables but the last
@@ -325,6 +328,7 @@ def _slots(lyrics: Lyrics, scorer: RhythmScorer) -> list[_Slot]:
                         f"{section.id}.{number + 1}",
                         section.role,
                         tuple(word.text for word in words),
+                        number == len(section.lines) - 1,
                         tuple(_phrases(features)),
                     )
                 )
@@ -426,11 +430,14 @@ def _group(
                 found = join(partners[:1] if chance < 0.6 * CONFIG.share_within else partners, slot)
             if found is None and slot.line >= 2 and abs(sum(sizes[partners[0]]) - sum(slot.sizes)) <= 2:
                 reference = partners[0]
+        if reference is None and slot.line:
+            reference = group_of[slot.section, slot.line - 1]
         if found is None:
             if reference is None and after:
                 reference = slot.line % len(after)
             found = len(groups)
-            groups.append(_Group(slot.id, [slot.phrases], reference))
+            closes = 1 if slot.closes_section or slot.line % 2 else -1
+            groups.append(_Group(slot.id, [slot.phrases], reference, closes=closes))
             sizes.append(slot.sizes)
         by_words.setdefault(slot.key, found)
         if len(seen) < _VARIANTS and found not in seen:
@@ -467,6 +474,7 @@ class _Search:
         self.scored_bar = scored_bar(meter)
         self.strengths: Ints = np.array([meter.strength(place * GRID) for place in range(self.bar)])
         self.held_over = _held_over(meter)
+        self.shortest = 1 if meter.numerator == 2 or meter.denominator == 8 else 2  # sixteenths in a melisma
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
         self.early: int | None = None  # sixteenths before its first bar line that a line may use; None: all
@@ -625,11 +633,19 @@ class _Search:
             model = None
             if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
                 model = reference.onsets[index]
-            onsets = self._sample(_Lattice(self, members, bars, pickup, model), rng)
+            onsets = self._sample(_Lattice(self, members, bars, pickup, model, group.closes), rng)
             lengths = note_lengths(members, onsets, compound=compound, tables=self.scorer.tables, rng=rng)
             group.onsets.append(onsets)
             group.pieces.append(
-                divide(members, lengths, compound=compound, tables=self.scorer.tables, rng=rng, lift=self.held_lift)
+                divide(
+                    members,
+                    lengths,
+                    compound=compound,
+                    tables=self.scorer.tables,
+                    rng=rng,
+                    lift=self.held_lift,
+                    shortest=self.shortest,
+                )
             )
             group.endings.append(draw_ending(rng))
 
@@ -642,7 +658,9 @@ class _Search:
             length = last_length(gap, ending, self.rest_habit, compound=compound, tables=tables)
         if group.pieces[index] and len(group.pieces[index][-1]) > 1:
             return (length,)
-        return divide_last(length, ending, compound=compound, tables=tables, lift=self.held_lift)
+        return divide_last(
+            length, ending, compound=compound, tables=tables, lift=self.held_lift, shortest=self.shortest
+        )
 
     def value(self, phrase: LineFeatures, bars: int, pickup: int) -> float:
         """Score of (nearly) the best rhythm."""
@@ -709,6 +727,7 @@ class _Lattice:
         bars: int,
         pickup: int,
         reference: tuple[int, ...] | None,
+        closes: int = 0,
     ) -> None:
         n = len(members[0].classes)
         end = bars * search.bar - pickup
@@ -726,6 +745,8 @@ class _Lattice:
             self.unary += search.config.keep_onset * np.isin(self.times, reference)
         self.unary[-1] += search.ending_bias[np.searchsorted(_GAP_EDGES, end - self.times[-1], side="right")]
         self.unary[-1] += search.config.last_strong * strong[-1]
+        if closes:
+            self.unary[-1] += closes * search.config.closing * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 3))
 
         starts = search._starts(members[: search.config.joint], bars)
         offset = self.times[0] - START_LOW

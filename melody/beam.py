@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 NEVER = -60.0  # a hard rule
 _NOWHERE = -1e9  # no path
+_ONWARD = 0.2  # a step that goes on in the direction of a step: the likeliest path turns more often than people do
 _PLACES = 1e4  # scores are rounded to 1 / _PLACES
 
 
@@ -163,6 +164,8 @@ def _motion() -> Floats:
             table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
         elif abs(before) >= 3:
             table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
+        elif before:
+            table[row] += np.where(same_way & (size <= 2), _ONWARD, 0.0)
     return table
 
 

@@ -78,9 +78,12 @@ _MINOR_USE: dict[tuple[int, str], tuple[float, float, float]] = {
 }
 _TONIC, _DOMINANT, _SUBDOMINANT = 0, 7, 5  # roots
 _OPEN = {"major": (5, 9, 2), "minor": (5, 8, 3)}  # roots of other line ends: IV, vi, ii; iv, VI, III
-OPEN_SHARE = 0.12  # of inner line ends that are neither I nor V
+# Shares of second lines, and of fourth lines that do not end their section, that must end on the dominant and on the
+# tonic; the others are free.
+HALF_CADENCES = ((0.35, 0.4), (0.15, 0.65))
+OPEN_SHARE = 0.25  # of inner line ends that are neither I nor V
 LEADS_ON = 0.5  # of verses before a chorus end on the dominant
-SHARE_LINES = (0.75, 0.4, 0.6)  # by table: how often the second half of a stanza starts with the chords of the first
+SHARE_LINES = (0.8, 0.65, 0.7)  # by table: how often the second half of a stanza starts with the chords of the first
 HALVE = (0.3, 0.5, 0.25)  # by table: how often the bar before a cadence is halved, where that is possible
 _PREPARATIONS = (2, 5)  # roots that lead to the dominant: ii and IV
 CONTRAST = 0.65  # how often the chorus starts off the chord that the verse starts on; else it goes on differently
@@ -239,6 +242,7 @@ class _Slot:
     open: bool  # an inner line that may end on another chord than I and V
     leads_on: bool  # a verse that ends on the dominant, where a section with another role follows
     echoes: bool  # a line, and its partner, that begin like the lines two before
+    half: float  # a draw for how a second or fourth line ends
     cadences: set[int] = field(default_factory=set)  # bars in which a last syllable begins
     held: set[int] = field(default_factory=set)  # bars into which it is held: they keep the chord before
     chords: list[int] = field(default_factory=list)  # once drawn: indices into _Tables.states
@@ -297,9 +301,11 @@ class _Planner:
             place = phrase.role, phrase.index, len(phrase.bars)
             if place not in slots:
                 length = len(phrase.bars)
-                is_open, leads_on, echoes = self.random.random(3) < (OPEN_SHARE, LEADS_ON, SHARE_LINES[self.table])
+                *draws, half = self.random.random(4).tolist()
+                chances = OPEN_SHARE, LEADS_ON, SHARE_LINES[self.table]
+                is_open, leads_on, echoes = (draw < chance for draw, chance in zip(draws, chances, strict=True))
                 leads_on &= phrase.next_role not in (None, phrase.role)
-                slots[place] = _Slot([None] * length, [_INNER] * length, bool(is_open), bool(leads_on), bool(echoes))
+                slots[place] = _Slot([None] * length, [_INNER] * length, is_open, leads_on, echoes, half)
             self.slots.append(slots[place])
 
     def _ask_cadences(self) -> None:
@@ -331,8 +337,12 @@ class _Planner:
             if phrase.role in (Role.PRE_CHORUS, Role.BRIDGE):
                 return frozenset({_DOMINANT}), _SECTION_END
             return frozenset({_DOMINANT if slot.leads_on else _TONIC}), _SECTION_END
-        if phrase.count >= 4 and phrase.index % 4 == 1:
-            return frozenset({_DOMINANT}), _HALF
+        if phrase.count >= 4 and phrase.index % 2:
+            open_half, closed_half = HALF_CADENCES[phrase.index % 4 == 3]
+            if slot.half < open_half:
+                return frozenset({_DOMINANT}), _HALF
+            if slot.half > 1 - closed_half:
+                return frozenset({_TONIC}), _HALF
         if slot.open and phrase.index % 2 == 0:
             return frozenset(_OPEN[self.key.mode]), _INNER
         return either, _INNER

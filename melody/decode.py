@@ -45,13 +45,35 @@ Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 Pitches = tuple[tuple[int, ...], ...]  # MIDI numbers by line
 
-SPAN = 14  # semitones from the lowest to the highest note of a song
+SPAN = 14  # semitones from the lowest to the highest note of a song, where nothing is known of the song
+# The same by style as songs differ in it: their 5th, 10th, 25th, 50th, 75th, 90th and 95th percentiles.
+_SPANS = {
+    "popular": (11, 12, 13, 14, 16, 19, 20),
+    "folk": (8, 9, 12, 13, 15, 17, 17),
+    "hymn": (9, 9, 12, 12, 14, 14, 15),
+    "carol": (8, 9, 12, 12, 14, 15, 16),
+    "spiritual": (8, 10, 12, 14, 15, 17, 17),
+}
+# How often a line is the line so many before it over again: for the first four lines, then by the place in the stanza.
+_COPIED: tuple[tuple[tuple[int, float], ...], ...] = (
+    (),
+    ((1, 0.05),),
+    ((2, 0.3),),
+    ((2, 0.16), (3, 0.04)),
+    ((4, 0.1), (8, 0.07), (2, 0.04)),
+    ((4, 0.12), (8, 0.07)),
+    ((4, 0.12), (6, 0.08), (8, 0.06), (2, 0.05)),
+    ((4, 0.13), (6, 0.06), (8, 0.05)),
+)
+_PERCENTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
 NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
 _SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
+_LEAST_WINDOW = 10  # semitones
+_CHROMATIC = {"popular": 0.73, "folk": 0.33, "hymn": 0.26, "carol": 0.34, "spiritual": 0.15}  # songs, by style
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -63,20 +85,28 @@ class Taste:
     beam: int = 8
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
     # A search for the likeliest path sings fewer wide intervals than people do; these three give them back (in a line).
-    repeat: float = 0.0
-    third: float = 0.05
-    fourth: float = 0.65
-    monotone: float = 0.6  # per repeat of a note beyond the first in a row
+    repeat: float = 0.05
+    repeats: float = 0.6  # standard deviation of `repeat` among songs
+    third: float = 0.17
+    fourth: float = 0.7
+    monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.05, 0, 0, 0, 0.05, -0.15, 0, 0, 0, -0.1, 0, 0)
-    minor_degrees: tuple[float, ...] = (-0.05, 0, 0, 0.15, 0, 0, 0, -0.65, 0.4, 0, 0.8, 0.9)
-    strong_chord: float = 1.5  # a strong beat (strength 4, 5) on a note outside the chord
-    long_chord: float = 1.0  # a note longer than a pulse outside the chord
+    major_degrees: tuple[float, ...] = (-0.01, 0.66, 0.07, 0.66, 0.24, -0.38, 0.4, -0.11, 0.76, -0.26, 0.47, -0.22)
+    minor_degrees: tuple[float, ...] = (0.04, -0.58, -0.01, 0.1, -0.62, 0.03, 0.01, -0.55, -0.57, 0.34, 0.95, 0.63)
+    strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
+    long_chord: float = 0.5  # a note longer than a pulse outside the chord
+    passing: float = -0.6  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
-    pull: float = 0.035  # per semitone squared from the middle of the line's register
+    lean: float = 0.075  # per semitone of a line's register, and semitone from the middle of the window
+    pull: float = 0.01  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
-    stanza: tuple[float, ...] = (-1.0, 0.5, 2.0, -1.0)  # the same for the lines of a stanza: the third is the highest
+    stanza: tuple[float, ...] = (0.3, 0.2, 0.8, -1.3)  # the same for the lines of a stanza: the third is the highest
+    room: int = 4  # semitones of the window beyond the span that the song should have: few melodies use all of it
+    copy_begin: float = 0.1  # chance that a line takes up the beginning of the line two before
+    sequence: float = 0.2  # that it takes up the line before, or the one before that, moved along the scale
+    # How much more and less likely this and `_COPIED` are in songs that repeat themselves and in others; how many do.
+    strict: tuple[float, float, float] = (2.3, 0.2, 0.55)
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
 
@@ -99,6 +129,17 @@ class Directions:
     echoes: Mapping[int, Echo] = field(default_factory=dict)  # line -> what it takes up
     window: tuple[int, int] | None = None  # lowest and highest pitch, in place of a window chosen inside the voice
     scale: frozenset[int] | None = None  # degrees (semitones above the tonic) in place of the key's own scale
+
+
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """What a song does throughout, as songs differ in it."""
+
+    span: int  # semitones of the window
+    place: float  # of the window in the voice: a Gumbel draw
+    repeat: float  # taste for repeated notes
+    copying: float  # factor on the chances that a line takes up another one
+    chromatic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +251,14 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
     if not rhythm.lines:
         return ()
     frame = lyrics_frame(song.lyrics, rhythm, song.chords, song.key, song.style, song.rhymes)
-    window = choose_window(low, high, song.key) if directions.window is None else _window(*directions.window, song.key)
     line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    search = _Search(song.lyrics, rhythm, frame, window, model, taste, directions)
+    habits = _draw_habits(song.style, taste, line_seeds[0])
+    if directions.window is None:
+        span = max(SPAN, habits.span) if _lifts(song.lyrics) else habits.span
+        window = choose_window(low, high, song.key, span, habits.place)
+    else:
+        window = _window(*directions.window, song.key)
+    search = _Search(song.lyrics, rhythm, frame, window, model, taste, directions, habits)
     wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
     asked, contrast = CHORUS_LIFT, 1.0
     best, best_miss = search.classes, float("inf")
@@ -236,19 +282,48 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
     )
 
 
-# How much of what is sung in open songs lies in a window of SPAN semitones that begins so many above the tonic: tunes
-# lie between two tonics (0, -1 with the leading note) or around one (-5, from the dominant below).
+def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
+    """Draw what a song does throughout."""
+    rng = np.random.Generator(np.random.PCG64([seed, 0x50A6]))
+    draws = rng.random(3)
+    span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
+    more, less, share = taste.strict
+    return _Habits(
+        span=max(_LEAST_WINDOW, span + taste.room),
+        place=float(rng.gumbel()),
+        repeat=taste.repeat + taste.repeats * float(rng.normal()),
+        copying=more if draws[1] < share else less,
+        chromatic=bool(draws[2] < _CHROMATIC.get(style, 0.0)),
+    )
+
+
+def _lifts(lyrics: Lyrics) -> bool:
+    """Whether a song has choruses that should lie above its verses."""
+    roles = {section.role for section in lyrics.sections if section.lines}
+    return bool(roles & {Role.CHORUS, Role.HOOK}) and Role.VERSE in roles
+
+
+# How many songs have their lowest note so many semitones above the tonic: tunes lie between two tonics (0, -1 with the
+# leading note) or around one (-5, from the dominant below).
 _WINDOW_WORTH = {0: 1.0, 11: 0.9, 10: 0.7, 7: 1.0, 6: 0.8, 5: 0.6, 9: 0.5, 8: 0.5}
 
 
-def choose_window(low: int, high: int, key: Key) -> _Window:
-    """Choose which `SPAN` semitones of a voice are used: near its middle, and so that the key lies well in them."""
-    if high - low > SPAN:
-        spare = high - low - SPAN
+def choose_window(low: int, high: int, key: Key, span: int = SPAN, place: float = 0.0) -> _Window:
+    """Choose which `span` semitones of a voice are used: near its middle, and so that the key lies well in them.
+
+    `place` prefers tunes around the tonic (from the dominant below it) if it is positive, tunes above it if negative.
+    """
+    if high - low > span:
+        spare = high - low - span
         middle = low + spare / 2
         lows = range(low + spare // 2 - min(3, spare // 2), low + spare // 2 + min(3, (spare + 1) // 2) + 1)
-        low = max(lows, key=lambda p: (_WINDOW_WORTH.get((p - key.tonic) % 12, 0.2) - 0.08 * abs(p - middle), -p))
-        high = low + SPAN
+
+        def worth(p: int) -> float:
+            above = (p - key.tonic) % 12
+            return _WINDOW_WORTH.get(above, 0.2) - 0.08 * abs(p - middle) + 0.2 * place * (5 <= above <= 9)
+
+        low = max(lows, key=lambda p: (worth(p), -p))
+        high = low + span
     return _window(low, high, key)
 
 
@@ -277,6 +352,7 @@ class _Search:
         model: PitchModel,
         taste: Taste,
         directions: Directions,
+        habits: _Habits,
     ) -> None:
         self.lyrics = lyrics
         self.rhythm = rhythm
@@ -285,6 +361,7 @@ class _Search:
         self.model = model
         self.taste = taste
         self.directions = directions
+        self.habits = habits
         self.copies: Copies = copy_sources(frame)
         self.static = static_features(frame, self.copies)
         self.projected: dict[int, tuple[Floats32, Floats32]] = {}  # by line; songs are sung up to three times
@@ -309,8 +386,7 @@ class _Search:
             self.parallel.append(first_of_role.get(section.role))
             if section.lines and (number, 0) in self.index and not self._is_given(number):
                 first_of_role.setdefault(section.role, number)
-        roles = {section.role for section in sections if section.lines}
-        self.lifts = bool(roles & {Role.CHORUS, Role.HOOK}) and Role.VERSE in roles
+        self.lifts = _lifts(self.lyrics)
         # Sections whose melody is also the song's last one must be able to end it.
         self.closing = self.original[self.rhythm.lines[-1].section]
 
@@ -330,7 +406,8 @@ class _Search:
             scale[list(self.directions.scale)] = True
         tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
         foreign = (frame.chord_tones > 0) & ~scale
-        scores = np.where(scale | foreign, 0.0, NEVER)
+        outside_key = -taste.passing if self.habits.chromatic and self.directions.scale is None else NEVER
+        scores = np.where(scale | foreign, 0.0, outside_key)
         chromatic = foreign.copy()
         if frame.minor:
             chromatic[:, 11] = False  # the leading note belongs to the key
@@ -448,11 +525,7 @@ class _Search:
 
     def _forced(self, number: int, rng: np.random.Generator) -> Ints:
         """Classes that the line takes over from an earlier one, START where it is free."""
-        line = self.rhythm.lines[number]
-        section = self.lyrics.sections[line.section]
         start, end = self.bounds[number], self.bounds[number + 1]
-        forced = np.full(end - start, START, dtype=np.int64)
-        draw = rng.random(3)
         echo = self.directions.echoes.get(number)
         if echo is not None:
             return self._echoed(number, echo)
@@ -461,28 +534,45 @@ class _Search:
             shared = self._shared(number, parallel)
             if 2 * int((shared < START).sum()) >= end - start:
                 return self._only_fitting(number, parallel, shared)
-        inside = self._earlier_in_section(number)
-        if inside is None:
-            return forced
-        source = self.rhythm.lines[inside]
-        shared = self._shared(number, inside)
-        if (shared < START).mean() < 0.4:
-            return forced
-        last_of_section = line.line == len(section.lines) - 1
-        same_words = section.lines[source.line].text.casefold() == section.lines[line.line].text.casefold()
-        if same_words:
-            keep = end - start - (2 if last_of_section else 0)
+        return self._taken_up(number, rng)
+
+    def _taken_up(self, number: int, rng: np.random.Generator) -> Ints:
+        """Classes that a line takes over from an earlier one of its section, if it does."""
+        taste, line = self.taste, self.rhythm.lines[number]
+        size = self.bounds[number + 1] - self.bounds[number]
+        words = self.lyrics.sections[line.section].lines
+        chance, length = rng.random(2)
+        nothing = np.full(size, START, dtype=np.int64)
+        text = words[line.line].text.casefold()
+        for back in range(1, min(line.line, 8) + 1):
+            if words[line.line - back].text.casefold() == text:
+                same = self._shared(number, self.index[line.section, line.line - back])
+                keep = size - (2 if line.line == len(words) - 1 else 0)
+                if (same < START).mean() < 0.4:
+                    return nothing
+                same[max(1, keep) :] = START
+                return self._only_fitting(number, self.index[line.section, line.line - back], same)
+        much, done = self.habits.copying, 0.0
+        for back, share in _COPIED[line.line if line.line < 4 else 4 + line.line % 4]:
+            done += much * share
+            if back <= line.line and chance < done:
+                source = self.index[line.section, line.line - back]
+                shared, keep = self._shared(number, source), size
+                break
         else:
-            adjacent = number - inside == 1
-            if draw[0] < (0.35 if adjacent else 0.1):
-                shared = self._moved(number, shared)
-                keep = round((end - start) * 0.75)
-            elif draw[0] < (0.8 if adjacent else 0.95):
-                keep = round((end - start) * (0.6, 0.75, 0.9, 1.0)[int(draw[1] * 4)])
+            if line.line >= 2 and chance < done + much * taste.copy_begin:
+                source = self.index[line.section, line.line - 2]
+                shared, keep = self._shared(number, source), round(size * (0.3 + 0.5 * length))
+            elif line.line and chance > 1 - much * taste.sequence:
+                back = 2 if line.line > 1 and chance > 1 - 0.5 * much * taste.sequence else 1
+                source = self.index[line.section, line.line - back]
+                shared, keep = self._moved(number, self._shared(number, source)), round(size * (0.6 + 0.4 * length))
             else:
-                return forced
+                return nothing
+        if (shared < START).mean() < 0.4:
+            return nothing
         shared[max(1, keep) :] = START
-        return self._only_fitting(number, inside, shared)
+        return self._only_fitting(number, source, shared)
 
     def _echoed(self, number: int, echo: Echo) -> Ints:
         """Classes that a line takes over as it was directed to."""
@@ -506,19 +596,6 @@ class _Search:
             return line.follows
         section = self.parallel[line.section]
         return None if section is None else self.index.get((section, line.line))
-
-    def _earlier_in_section(self, number: int) -> int | None:
-        """Return the earlier line of the section whose melody this one takes up, as its rhythm or its words do."""
-        line = self.rhythm.lines[number]
-        words = self.lyrics.sections[line.section].lines
-        text = words[line.line].text.casefold()
-        for back in range(1, min(line.line, 8) + 1):
-            if words[line.line - back].text.casefold() == text:
-                return self.index.get((line.section, line.line - back))
-        if line.follows is not None and self.rhythm.lines[line.follows].section == line.section:
-            return line.follows
-        # Period form: lines 3 and 4 take up 1 and 2, if their rhythms let them.
-        return self.index.get((line.section, line.line - 2)) if line.line >= 2 else None
 
     def _shared(self, number: int, source: int) -> Ints:
         """Classes of `source` on the onsets that both lines have, START elsewhere."""
@@ -596,11 +673,13 @@ class _Search:
             if line.section == self.closing:
                 scores += np.where(np.arange(12) == 0, 0.0, NEVER / (1 if tones[0] else 8))
         elif self.frame.line_answered[number]:
-            scores[0] -= 2.0
+            scores[0] -= 0.4
             scores += 0.3 * stable
         elif self.frame.line_rhyme[number] in (1, 2, 3):
-            scores[0] += 1.5
+            scores[0] += 0.7
             scores += 0.3 * stable
+        scores[7] -= 0.4
+        scores[11] -= 1.0
         return scores
 
     def _problem(self, number: int, forced: Ints, rng: np.random.Generator) -> Problem:
@@ -613,8 +692,10 @@ class _Search:
         through = np.arange(num_notes) / max(1, num_notes - 1)
         place = self.rhythm.lines[number]
         rise = taste.stanza[place.line % 4] + taste.wander * rng.normal() + taste.arch * (np.sin(np.pi * through) - 0.6)
-        middle = self._target(place.section) + self.contrast * rise
-        scores -= taste.pull * (classes[None, :] - middle[:, None]) ** 2
+        centre = (window.low + window.high) / 2
+        lean = taste.lean * (self._target(place.section) - centre + self.contrast * rise)
+        away = classes - centre
+        scores += lean[:, None] * away - taste.pull * away**2
         degree = (classes + LOWEST) % 12
         favour = np.array(taste.minor_degrees if frame.minor else taste.major_degrees)[degree]
         clashes = self.clashes[start : end - 1][:, degree]
@@ -645,7 +726,7 @@ class _Search:
         start, end = self.bounds[number], self.bounds[number + 1]
         size = np.abs(np.arange(-12, 13))
         taste = self.taste
-        bias = np.select([size == 0, size <= 2, size <= 4], [taste.repeat, 0.0, taste.third], taste.fourth)
+        bias = np.select([size == 0, size <= 2, size <= 4], [self.habits.repeat, 0.0, taste.third], taste.fourth)
         motion = np.tile(bias, (end - start, 1))
         motion[0] = 0.0
         motion[self.frame.held[start:end] == 1] = _held_motion()

@@ -20,7 +20,7 @@ def lengths(seed: int, members: list[LineFeatures] | None = None) -> tuple[int, 
 def divided(seed: int, members: list[LineFeatures] | None = None) -> tuple[tuple[int, ...], ...]:
     rng = np.random.default_rng(seed)
     given = (4, 16, 8, 8)
-    return divide(members or [LINE], given, compound=False, tables=load_scorer().tables, rng=rng, lift=2.0)
+    return divide(members or [LINE], given, compound=False, tables=load_scorer().tables, rng=rng, lift=2.0, shortest=2)
 
 
 def test_syllables_are_held_up_to_the_next_one_save_at_punctuation() -> None:
@@ -55,7 +55,7 @@ def test_songs_with_a_habit_of_rests_have_more_of_them() -> None:
 def test_last_notes_are_divided_like_any_long_note() -> None:
     rng = np.random.default_rng(0)
     tables = load_scorer().tables
-    pieces = {divide_last(8, draw_ending(rng), compound=False, tables=tables, lift=2.0) for _ in range(200)}
+    pieces = {divide_last(8, draw_ending(rng), compound=False, tables=tables, lift=2.0, shortest=2) for _ in range(200)}
     assert (8,) in pieces
     assert len(pieces) > 1
     assert all(sum(each) == 8 for each in pieces)
