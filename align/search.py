@@ -78,8 +78,8 @@ class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
     temperature: float = 0.6
-    article_on_strong: float = -2.4  # the weakest function words
-    function_on_strong: float = -1.0
+    article_on_strong: float = -2.6  # the weakest function words
+    function_on_strong: float = -1.1
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0

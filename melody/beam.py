@@ -23,7 +23,6 @@ Floats = NDArray[np.float64]
 
 NEVER = -60.0  # a hard rule
 _NOWHERE = -1e9  # no path
-_ONWARD = 0.2  # a step that goes on in the direction of a step: the likeliest path turns more often than people do
 _PLACES = 1e4  # scores are rounded to 1 / _PLACES
 
 
@@ -39,6 +38,7 @@ class Problem:
     minor: bool
     scores: Floats  # (n, W)
     motion: Floats  # (n, 25), of the interval that leads to each note
+    motifs: Floats  # (n, 26, 25), the same by the interval before, plus 12; NUM_INTERVALS where there was none
 
 
 class Solution(NamedTuple):
@@ -61,10 +61,14 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
     num_notes, size = lengths[0], len(lines)
 
     scores = np.full((num_notes, size, 1, width), _NOWHERE)
-    motion = np.zeros((num_notes, size, 1, NUM_INTERVALS))
+    motions = _motion()
+    motion = np.zeros((num_notes, size, *motions.shape))
     for s, problem in enumerate(lines):
         scores[: lengths[s], s, 0, : problem.scores.shape[1]] = problem.scores
-        motion[: lengths[s], s, 0] = problem.motion
+        here = motion[: lengths[s], s]
+        here[:] = problem.motifs
+        here += problem.motion[:, None]
+        here += motions
     stack = _stack([problem.line for problem in lines], num_notes)
     state = State(*(np.repeat(np.stack(parts), beam, axis=1) for parts in zip(*(p.state for p in lines), strict=True)))
     before = np.array([[problem.before] * beam for problem in lines])
@@ -79,14 +83,15 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
     last_first = np.arange(places)[::-1].reshape(beam, width)  # of two that are worth the same, the first wins
     path = np.arange(size * beam).reshape(size, beam, 1)
     class_of_path, interval_of_path = path * NUM_CLASSES + window, path * NUM_INTERVALS  # places in flat arrays
-    motions, leaps, columns = _motion(), _leaps(), _columns()
+    leaps, columns = _leaps(), _columns()
     parents: list[Ints] = []
     choices: list[Ints] = []
     ends: list[State] = []  # of the lines, the last line first
     for note in range(num_notes):
         log_p, state = model.step(stack, note, state, before, interval)
-        moves = motions.take(interval if note else np.full_like(interval, NUM_INTERVALS), axis=0)  # (S, B, 25)
-        moves += motion[note]
+        rows = path[: len(interval), 0] // beam * len(motions)
+        rows = rows + (interval if note else np.full_like(interval, NUM_INTERVALS))
+        moves = motion[note].reshape(-1, NUM_INTERVALS).take(rows, axis=0)  # (S, B, 25)
         moves[..., 12] -= repeats
         pairs = ((mode + before) * NUM_CLASSES)[..., None] + window  # (S, B, W)
         steps = columns.take(pairs)
@@ -164,8 +169,6 @@ def _motion() -> Floats:
             table[row] += np.where(same_way, np.where(size > 4, -4.0, np.where(size > 2, -1.5, -0.3)), 0.0)
         elif abs(before) >= 3:
             table[row] += np.where(same_way & (size > 4), -1.2, 0.0)
-        elif before:
-            table[row] += np.where(same_way & (size <= 2), _ONWARD, 0.0)
     return table
 
 

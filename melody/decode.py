@@ -87,14 +87,17 @@ class Taste:
     # A search for the likeliest path sings fewer wide intervals than people do; these three give them back (in a line).
     repeat: float = 0.05
     repeats: float = 0.6  # standard deviation of `repeat` among songs
-    third: float = 0.17
-    fourth: float = 0.7
+    onward: float = 0.2  # a step that goes on as the step before: the likeliest path turns more often than people do
+    motif: float = 0.75  # an interval after the interval that it followed in an earlier line, under the same durations
+    motifs: float = 0.8  # standard deviation of `motif` among songs
+    third: float = 0.21
+    fourth: float = 0.8
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.01, 0.66, 0.07, 0.66, 0.24, -0.38, 0.4, -0.11, 0.76, -0.26, 0.47, -0.22)
-    minor_degrees: tuple[float, ...] = (0.04, -0.58, -0.01, 0.1, -0.62, 0.03, 0.01, -0.55, -0.57, 0.34, 0.95, 0.63)
-    strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
-    long_chord: float = 0.5  # a note longer than a pulse outside the chord
+    major_degrees: tuple[float, ...] = (-0.11, 0.85, 0.03, 0.9, 0.19, -0.4, 0.5, -0.03, 1.0, -0.2, 0.75, -0.11)
+    minor_degrees: tuple[float, ...] = (-0.11, -0.6, -0.09, 0.13, -0.7, 0.0, 0.3, -0.29, -0.34, 0.0, 0.94, 0.44)
+    strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
+    long_chord: float = 0.6  # a note longer than a pulse outside the chord
     passing: float = -0.6  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
     lean: float = 0.075  # per semitone of a line's register, and semitone from the middle of the window
@@ -138,6 +141,7 @@ class _Habits:
     span: int  # semitones of the window
     place: float  # of the window in the voice: a Gumbel draw
     repeat: float  # taste for repeated notes
+    motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
     chromatic: bool
 
@@ -254,7 +258,8 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
     line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
     habits = _draw_habits(song.style, taste, line_seeds[0])
     if directions.window is None:
-        span = max(SPAN, habits.span) if _lifts(song.lyrics) else habits.span
+        # Where choruses lie higher, the window is used to its edges.
+        span = max(SPAN, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
         window = choose_window(low, high, song.key, span, habits.place)
     else:
         window = _window(*directions.window, song.key)
@@ -292,6 +297,7 @@ def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
         span=max(_LEAST_WINDOW, span + taste.room),
         place=float(rng.gumbel()),
         repeat=taste.repeat + taste.repeats * float(rng.normal()),
+        motif=max(0.0, taste.motif + taste.motifs * float(rng.normal())),
         copying=more if draws[1] < share else less,
         chromatic=bool(draws[2] < _CHROMATIC.get(style, 0.0)),
     )
@@ -331,6 +337,16 @@ def _window(low: int, high: int, key: Key) -> _Window:
     """Count pitches as classes."""
     anchor = anchor_pitch((low + high) / 2 - 1, key.tonic)
     return _Window(anchor, max(0, low - anchor - LOWEST), min(NUM_CLASSES - 1, high - anchor - LOWEST))
+
+
+@cache
+def _onward() -> Floats:
+    """Where a step goes on in the direction of a step, (26, 25)."""
+    steps = np.arange(-12, 13)
+    table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
+    small = (np.abs(steps) <= 2) & (steps != 0)
+    table[:-1] = small[:, None] & small[None, :] & (np.sign(steps)[:, None] == np.sign(steps)[None, :])
+    return table
 
 
 @cache
@@ -430,6 +446,7 @@ class _Search:
         """
         self.lift = lift
         self.contrast = contrast
+        self.motifs: dict[tuple[int, int], Floats] = {}  # by two durations: (interval, next interval), plus 12
         self.states: list[State] = []  # the network's state after each line
         self.state = self.model.start()
         self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # sum and number of classes sung in verses and in choruses
@@ -464,6 +481,7 @@ class _Search:
             assert solution is not None
             self.classes[start:end], self.state = solution
         self.states.append(self.state)
+        self._remember(number)
         chorus = self._is_chorus(line.section)
         if chorus is not None:
             total = self.sung[chorus]
@@ -713,6 +731,7 @@ class _Search:
             minor=frame.minor,
             scores=scores,
             motion=self._line_motion(number),
+            motifs=self._line_motifs(number),
         )
 
     def _interval(self, note: int) -> int:
@@ -720,6 +739,27 @@ class _Search:
         if note < 1:
             return NUM_INTERVALS
         return int(np.clip(self.classes[note] - self.classes[note - 1], -12, 12)) + 12
+
+    def _line_motifs(self, number: int) -> Floats:
+        """Scores of intervals after intervals, (n, 26, 25), as earlier lines have them under the same two durations."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        motifs = np.tile(self.taste.onward * _onward(), (end - start, 1, 1))
+        motifs[0] = 0.0
+        lengths = self.frame.duration[start:end].tolist()
+        for note in range(2, end - start):
+            known = self.motifs.get((lengths[note - 1], lengths[note]))
+            if known is not None:
+                motifs[note, :-1] += known
+        return motifs
+
+    def _remember(self, number: int) -> None:
+        """Keep the motifs of a line that has been sung: what intervals followed each other under which durations."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        intervals = (np.clip(np.diff(self.classes[start:end]), -12, 12) + 12).tolist()
+        lengths = self.frame.duration[start:end].tolist()
+        for note in range(2, end - start):
+            known = self.motifs.setdefault((lengths[note - 1], lengths[note]), np.zeros((NUM_INTERVALS, NUM_INTERVALS)))
+            known[intervals[note - 2], intervals[note - 1]] = self.habits.motif
 
     def _line_motion(self, number: int) -> Floats:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""

@@ -42,6 +42,7 @@ def random_problem(
         minor=minor,
         scores=rng.normal(size=(notes, width)),
         motion=np.concatenate((np.zeros((1, NUM_INTERVALS)), rng.normal(size=(notes - 1, NUM_INTERVALS)))),
+        motifs=rng.normal(size=(notes, NUM_INTERVALS + 1, NUM_INTERVALS)),
     )
 
 
@@ -53,7 +54,8 @@ def worth(model: PitchModel, problem: Problem, classes: tuple[int, ...]) -> floa
         total += float(log_p[0, sung]) + problem.scores[note, sung - problem.low]
         if before < START:
             assert abs(sung - before) <= 4, "no rule on leaps takes part"
-            total += problem.motion[note, sung - before + 12]
+            row = interval if note else NUM_INTERVALS
+            total += problem.motion[note, sung - before + 12] + problem.motifs[note, row, sung - before + 12]
         interval = NUM_INTERVALS if before == START else sung - before + 12
         before = sung
         total = round(total, 4)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import pytest
@@ -45,17 +45,36 @@ def test_every_note_has_a_pitch_inside_the_voice_and_the_span(build: Callable[..
     flat = [pitch for line in pitches for pitch in line]
     assert MEZZO[0] <= min(flat)
     assert max(flat) <= MEZZO[1]
-    assert max(flat) - min(flat) <= SPAN
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_notes_belong_to_the_key_or_are_the_leading_note_over_its_chord(build: Callable[..., Any], key: str) -> None:
-    song = build(key, seed=4)
-    for note, pitch in notes(song, sing(song)):
-        if pitch % 12 not in song.key.scale:
-            assert song.key.mode == "minor"
-            assert (pitch - song.key.tonic) % 12 == 11
-            assert pitch % 12 in chord_at(song, note.onset).pitch_classes
+def test_songs_differ_in_how_far_they_range(build: Callable[..., Any]) -> None:
+    spans = []
+    for seed in range(16):
+        flat = [pitch for line in sing(build("C major", seed=seed)) for pitch in line]
+        spans.append(max(flat) - min(flat))
+    assert len(set(spans)) >= 4
+    assert 9 <= min(spans)
+    assert 11 <= median(spans) <= 15
+
+
+@pytest.mark.parametrize("key", ["C major", "A minor"])
+def test_notes_belong_to_the_key_but_for_a_few_in_some_songs(build: Callable[..., Any], key: str) -> None:
+    outside = []
+    for seed in range(12):
+        song = build(key, seed=seed)
+        scale = set(song.key.scale) | ({(song.key.tonic + 11) % 12} if song.key.mode == "minor" else set())
+        outside.append(mean(pitch % 12 not in scale for _, pitch in notes(song, sing(song))))
+    assert min(outside) == 0
+    assert 0 < mean(outside) < 0.08
+    assert max(outside) < 0.25
+
+
+def test_the_leading_note_drives_out_the_natural_seventh_over_its_chord(build: Callable[..., Any]) -> None:
+    for seed in range(6):
+        song = build("A minor", seed=seed)
+        for note, pitch in notes(song, sing(song)):
+            if 8 in chord_at(song, note.onset).pitch_classes:  # G sharp
+                assert pitch % 12 != 7
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -206,7 +225,7 @@ def test_chords_far_from_the_key_leave_the_lines_ending_on_them(build: Callable[
 def test_a_song_without_chords_can_be_sung(build: Callable[..., Any]) -> None:
     song = replace(build("A minor"), chords=())
     flat = [pitch for line in sing(song) for pitch in line]
-    assert all(pitch % 12 in song.key.scale for pitch in flat)
+    assert mean(pitch % 12 in song.key.scale for pitch in flat) > 0.8
 
 
 def test_nothing_to_sing_is_no_song(build: Callable[..., Any]) -> None:

@@ -154,6 +154,7 @@ def test_lines_end_on_one_or_five_and_else_on_four_six_or_two(style: str, key: K
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("key", [Key(7, "major"), Key(4, "minor")])
 def test_sections_close_as_their_roles_ask(style: str, key: Key) -> None:
+    middles: list[int] = []
     for seed in range(20):
         lyrics, rhythm = song("all")
         spans = plan_chords(lyrics, rhythm, key, style, seed)
@@ -161,7 +162,7 @@ def test_sections_close_as_their_roles_ask(style: str, key: Key) -> None:
         for number, line in enumerate(rhythm.lines):
             role = lyrics.sections[line.section].role
             if line.line == 1:
-                assert ends[number] == 7, "half cadence in the middle"
+                middles.append(ends[number])
             if line.line == 3:
                 allowed = {Role.CHORUS: {0}, Role.OUTRO: {0}, Role.BRIDGE: {7}, Role.PRE_CHORUS: {7}}.get(role, {0, 7})
                 assert ends[number] in allowed
@@ -169,6 +170,8 @@ def test_sections_close_as_their_roles_ask(style: str, key: Key) -> None:
                 assert ends[number] != 0 or before in (5, 7), "authentic or plagal"
         bridge = next(span for span in rhythm.sections if lyrics.sections[span.section].role is Role.BRIDGE)
         assert roots_at(spans, bridge.start, key) != 0
+    assert 0.3 < middles.count(7) / len(middles) < 0.75, "half cadences in the middle"
+    assert middles.count(0) / len(middles) > 0.15, "and full ones"
 
 
 @pytest.mark.parametrize("form", ["pop", "verses", "all"])
