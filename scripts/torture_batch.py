@@ -152,8 +152,8 @@ def ray_worker_killed(arguments: list[str], out: Path, shards: int, rng: random.
             if len(actors) >= 2:
                 rng.choice(actors).kill()
                 kills = 1
-    if (code := run.wait()) != 3:
-        sys.exit(f"the batch ended with {code}")
+    if run.wait() != 3:  # Ray itself may not survive it, if the machine is busy; then the run is resumed
+        finish(arguments, fork=False)
     return kills
 
 

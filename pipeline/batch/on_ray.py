@@ -69,8 +69,9 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
         }
     try:
         ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise SettingsError(f"cannot connect to Ray at {address}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # Ray raises anything, plain exceptions among them
+        what = f"connect to Ray at {address}" if address else "start Ray on this machine"
+        raise SettingsError(f"cannot {what}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
 
 
 def _absolute(source: Source) -> Source:

@@ -145,6 +145,18 @@ def test_a_row_that_no_process_survives_fails_alone_on_both_engines(tmp_path: Pa
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
+def test_ray_that_does_not_start_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**options: Any) -> None:
+        raise Exception("The current node timed out during startup.\nMore of this.")
+
+    (tmp_path / "in.jsonl").write_text('{"lyrics": "O river"}\n')
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    result = run(tmp_path / "in.jsonl", "-o", tmp_path / "out", "--engine", "ray")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: cannot start Ray on this machine: The current node timed out during startup.\n"
+
+
 def test_standard_input_cannot_be_read_on_other_machines(tmp_path: Path) -> None:
     result = run("-", "-o", tmp_path / "out", "--engine", "ray")
     assert result.exit_code == 2
