@@ -6,11 +6,11 @@ Three columns. "ours" is `songwright write`. "base" is the same language model w
 lines freely: after the same examples and theme it is only told how many syllables a line should have.
 "people" is the held-out verse of `lyrics.verse` (DATA is the folder with its tables), whose poems no one trained on.
 
-Rows: lines with the exact number of syllables; lines whose rhyme is as asked (perfect or slant by the dictionary) and
-identities among all rhyming lines; sections as asked; lines that share six words in a row with the training verse;
-distinct-2 over all lines; mean cosine of lines and theme (all-MiniLM-L6-v2); mean negative log likelihood per token of
-a lyric under the base model; lines that end on a function word; processor seconds a lyric (of all cores together,
-whatever else the machine does).
+Rows: lines with the exact number of syllables; lines whose rhyme is as asked (perfect or slant by the dictionary), the
+perfect ones among those, and identities among all rhyming lines; sections as asked; lines that share six words in a row
+with the training verse; distinct-2 over as many pairs of words as the smallest column has; mean cosine of lines and
+theme (all-MiniLM-L6-v2); mean negative log likelihood per token of a lyric under the base model; lines that end on a
+function word; processor seconds a lyric (of all cores together, whatever else the machine does).
 """
 
 import argparse
@@ -52,6 +52,7 @@ class Column:
     exact: int = 0
     rhymes: int = 0  # lines that had to rhyme
     rhymed: int = 0
+    perfect: int = 0
     identities: int = 0
     forms: int = 0
     lyrics: int = 0
@@ -62,8 +63,12 @@ class Column:
     likelihood: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def row(self) -> dict[str, float | None]:
-        """Return the figures; None for what cannot be said of this column."""
+    def pairs(self) -> int:
+        """Return the number of pairs of neighbouring words."""
+        return sum(max(0, len(text) - 1) for text in self.texts)
+
+    def row(self, num_pairs: int | None = None) -> dict[str, float | None]:
+        """Return the figures, distinct-2 of the first `num_pairs` pairs; None for what this column cannot say."""
 
         def share(part: int, whole: int) -> float | None:
             return round(100 * part / whole, 2) if whole else None
@@ -76,11 +81,12 @@ class Column:
             "lines": self.lines,
             "exact syllables, % of lines": share(self.exact, self.lines),
             "rhyme as asked, % of lines": share(self.rhymed, self.rhymes),
+            "of these perfect, %": share(self.perfect, self.rhymed),
             "identity rhymes, % of lines": share(self.identities, self.rhymes),
             "form as asked, %": share(self.forms, self.lyrics),
             "6 words shared with training verse, % of lines": share(self.copied, self.lines),
             "ends on a function word, % of lines": share(self.function_ends, self.lines),
-            "distinct-2": distinct(self.texts),
+            "distinct-2": distinct(self.texts, num_pairs),
             "closeness to the theme": mean(self.closeness),
             "nats per token under the base model": mean(self.likelihood),
             "processor seconds a lyric, median": round(statistics.median(self.seconds), 1) if self.seconds else None,
@@ -137,7 +143,9 @@ def main() -> None:
         if options.json:  # so far, in case it is interrupted
             _save(options, len(themes), {"ours": ours.row(), "base": free.row()})
     _count_people(human, people, base, ours.lines)
-    rows = {"ours": ours.row(), "base": free.row(), "people": human.row()}
+    columns = {"ours": ours, "base": free, "people": human}
+    num_pairs = min(column.pairs() for column in columns.values() if column.pairs())  # the same amount of text for all
+    rows = {name: column.row(num_pairs) for name, column in columns.items()}
     _print(rows)
     if options.json:
         _save(options, len(themes), rows)
@@ -200,6 +208,7 @@ def count(
                 kind = rhyme_kind(first, second) if first and second else None
                 column.rhymes += 1
                 column.rhymed += kind in (RhymeKind.PERFECT, RhymeKind.SLANT)
+                column.perfect += kind is RhymeKind.PERFECT
                 column.identities += kind is RhymeKind.IDENTITY
     everything = [text for texts in sections for text in texts]
     column.closeness += (embed(everything) @ embed([theme])[0]).tolist()
@@ -221,7 +230,7 @@ def nats_per_token(base: LanguageModel, lines: Sequence[str]) -> float:
     return float(-scores.mean())
 
 
-def distinct(texts: Sequence[Sequence[str]], size: int = 8_000) -> float | None:
+def distinct(texts: Sequence[Sequence[str]], size: int | None = None) -> float | None:
     """Share of different pairs among the first `size` pairs of neighbouring words (it falls as texts grow)."""
     pairs = [pair for text in texts for pair in itertools.pairwise(text)][:size]
     return round(len(set(pairs)) / len(pairs), 4) if pairs else None
