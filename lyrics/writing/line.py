@@ -49,11 +49,12 @@ _MOST_GAIN = 1.0  # nats per token that knowing the theme may count
 class Effort:
     """How hard the writer tries; more is better and slower."""
 
-    candidates: int = 24  # sampled at a time
-    end_words: int = 8  # that those are told to end on
-    rounds: int = 2  # at most, for a line whose best candidate is poor; one more for rhymes and the hook
-    good: float = -1.6  # a score that needs no further round
-    examined: int = 14  # candidates whose likelihood is computed anew, without knowing the end word
+    candidates: int = 20  # sampled at a time
+    end_words: int = 7  # that those are told to end on
+    rounds: int = 2  # at most, for a line whose best candidate is poor
+    good: float = -2.0  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -2.6  # the same for other lines
+    examined: int = 12  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 6  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.75
 
@@ -158,8 +159,8 @@ class LineWriter:
         if slot.opening is not None:
             opening = [lazy.number(slot.opening)]
         told = bool(beside.rhymes) or slot.hook or bool(self.source.random() < 0.5)
-        rounds = self.effort.rounds + (bool(beside.rhymes) or slot.hook)
-        for _ in range(rounds if ends else 0):
+        enough = self.effort.good if beside.rhymes or slot.hook else self.effort.fair
+        for _ in range(self.effort.rounds if ends else 0):
             candidates = sample(
                 self._starts(prefix, slot, beside, ends, told=told),
                 self.model,
@@ -172,7 +173,7 @@ class LineWriter:
             )
             for item in self._judge(prefix, slot, beside, candidates, set(found)):
                 found[item.text] = item
-            if any(item.score > self.effort.good for item in found.values()):
+            if any(item.score > enough for item in found.values()):
                 break
             told = not told
         ranked = sorted(found.values(), key=lambda item: -item.score)

@@ -49,7 +49,7 @@ class Candidate:
     log_cue: float  # of its end word, 0 without one
     tokens: tuple[int, ...]
     log_probs: tuple[float, ...]  # of each token, given what stands before it
-    log_end: float  # of a line end after the last one
+    log_end: float  # of a line end after the last one; 0, and not known, for a line toward an end word
     num_fixed: int = 0  # tokens of an opening
 
     @property
@@ -348,13 +348,21 @@ def sample(
         second.sort(key=lambda item: -item[0])
         room = _GROWTH * num_walks - len(moves)
         moves += [(row, pick, log_prob) for _, row, pick, log_prob in second[: max(0, room)]]
-        moved = []
+        moved: list[_Walk] = []
+        rows: list[int] = []
         for row, pick, log_prob in moves:
-            options = walks[row].start.search.options(walks[row].state)
-            moved.append(walks[row].step(options, pick, log_prob, float(bias[options.tokens[pick]])))
+            search = walks[row].start.search
+            options = search.options(walks[row].state)
+            walk = walks[row].step(options, pick, log_prob, float(bias[options.tokens[pick]]))
+            final = search.options(walk.state).final
+            if walk.start.log_cue and final >= 0:  # a line toward an end word is scored anew: how it ends is asked then
+                found.append(walk.finish(final, 0.0))
+            else:
+                moved.append(walk)
+                rows.append(row)
         walks = moved
         if walks:
-            branches.keep([row for row, _, _ in moves])
+            branches.keep(rows)
             branches.step([walk.tokens[-1] for walk in walks])
     return found
 

@@ -16,9 +16,9 @@ _THIRD = {
 _GROUPS = {word: person for person, words in _THIRD.items() for word in words.split()}
 _PEOPLE = {
     "he": "husband father daddy dad son sons brother brothers grandfather uncle boy boys man men king gentleman groom "
-    "sir mister",
+    "boyfriend sir mister",
     "she": "wife mother mama mom mum daughter daughters sister sisters grandmother aunt girl girls woman women lady "
-    "ladies queen bride",
+    "girlfriend ladies queen bride",
     "they": "people children kids friends parents family lovers strangers neighbors folks",
     "": "friend child baby lover stranger neighbor doctor teacher captain soldier master servant kid",
 }
