@@ -225,8 +225,9 @@ def test_the_default_model_reaches_a_given_end_word() -> None:
     song = model.read(
         model.start(BRIEF), [prompt.tag(Role.VERSE), prompt.cue(8, "train"), LINE, prompt.cue(6, "night")]
     )
-    lines = [model.decode(tokens) for tokens in model.sample(song, 8, seed=0, temperature=0.7, max_tokens=14)]
-    assert sum(line.rstrip("\n?! ").endswith("night") for line in lines) >= 6, lines
+    lines = [model.decode(tokens) for tokens in model.sample(song, 24, seed=0, temperature=0.7, max_tokens=14)]
+    reached = sum(line.rstrip("\n?! ").endswith("night") for line in lines)
+    assert reached >= 14, lines  # 19 or 20 for three seeds; the bare base 0 to 2
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
