@@ -805,7 +805,7 @@ class _Grid(NamedTuple):
     target: Ints  # [n - 1, K, B]: on which, as a place in an array [D, B]
 
 
-@lru_cache(128)  # songs have lines of few lengths
+@lru_cache(48)  # songs have lines of few lengths; 100 to 200 kB each
 def _grid(meter: Meter, n: int, bars: int, pickup: int, stress_equal: float, stress_reversed: float) -> _Grid:
     bar, end = meter.bar_ticks // GRID, bars * meter.bar_ticks // GRID - pickup
     times = _candidate_times(n, -pickup, end)

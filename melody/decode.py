@@ -738,7 +738,7 @@ class _Search:
         """Interval that led to a note, plus 12; NUM_INTERVALS where there is none."""
         if note < 1:
             return NUM_INTERVALS
-        return int(np.clip(self.classes[note] - self.classes[note - 1], -12, 12)) + 12
+        return max(-12, min(12, int(self.classes[note] - self.classes[note - 1]))) + 12
 
     def _line_motifs(self, number: int) -> Floats:
         """Scores of intervals after intervals, (n, 26, 25), as earlier lines have them under the same two durations."""
@@ -758,16 +758,19 @@ class _Search:
         intervals = (np.clip(np.diff(self.classes[start:end]), -12, 12) + 12).tolist()
         lengths = self.frame.duration[start:end].tolist()
         for note in range(2, end - start):
-            known = self.motifs.setdefault((lengths[note - 1], lengths[note]), np.zeros((NUM_INTERVALS, NUM_INTERVALS)))
+            durations = lengths[note - 1], lengths[note]
+            known = self.motifs.get(durations)
+            if known is None:
+                known = self.motifs[durations] = np.zeros((NUM_INTERVALS, NUM_INTERVALS))
             known[intervals[note - 2], intervals[note - 1]] = self.habits.motif
 
     def _line_motion(self, number: int) -> Floats:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        size = np.abs(np.arange(-12, 13))
         taste = self.taste
-        bias = np.select([size == 0, size <= 2, size <= 4], [self.habits.repeat, 0.0, taste.third], taste.fourth)
-        motion = np.tile(bias, (end - start, 1))
+        sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, *(taste.fourth,) * 8
+        motion = np.empty((end - start, NUM_INTERVALS))
+        motion[:] = sizes[:0:-1] + sizes
         motion[0] = 0.0
         motion[self.frame.held[start:end] == 1] = _held_motion()
         back = int(self.frame.line_rhyme[number])

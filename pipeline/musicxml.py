@@ -104,14 +104,15 @@ def _write(element: Element, indent: str, lines: list[str]) -> None:
     """Append an element as indented lines: in half the time of the library, which looks for name spaces."""
     start = element.tag
     for name, value in element.attrib.items():
-        start += f' {name}="{escape(value, _IN_ATTRIBUTES)}"'
+        start += f' {name}="{value if value.isalnum() else escape(value, _IN_ATTRIBUTES)}"'
     if len(element):
         lines.append(f"{indent}<{start}>\n")
         for child in element:
             _write(child, indent + " ", lines)
         lines.append(f"{indent}</{element.tag}>\n")
     elif element.text:
-        lines.append(f"{indent}<{start}>{escape(element.text)}</{element.tag}>\n")
+        text = element.text if element.text.isalnum() else escape(element.text)
+        lines.append(f"{indent}<{start}>{text}</{element.tag}>\n")
     else:
         lines.append(f"{indent}<{start} />\n")
 
@@ -130,7 +131,8 @@ def _simplify_syllables(part: Element) -> None:
 def _sub(parent: Element, tag: str, text: str | int | None = None, /, **attributes: str) -> Element:
     element = ElementTree.SubElement(parent, tag, attributes)
     if text is not None:
-        element.text = _NOT_XML.sub("\ufffd", str(text))
+        text = str(text)
+        element.text = text if text.isalnum() else _NOT_XML.sub("\ufffd", text)
     return element
 
 
