@@ -51,7 +51,7 @@ from align.features import (
     words_of_line,
 )
 from align.manners import Manner, load_manners
-from align.melisma import Ending, divide, divide_last, draw_ending, last_length, note_lengths
+from align.melisma import LONGEST_LAST, Ending, divide, divide_last, draw_ending, last_length, note_lengths
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, Places, RhythmScorer, load_scorer
@@ -90,11 +90,12 @@ class SearchConfig:
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     downbeat: float = 0.6  # a syllable on the first beat of a bar
-    closing: float = 0.4  # per doubling of the last note of a line that closes a pair; the line before it pays as much
+    closing: float = 0.25  # per doubling of the last note of a line that closes a pair; the line before it pays as much
+    last_downbeat: float = 0.6  # the last note of a section that begins on the first beat of a bar
     last_strong: float = 0.4  # a last note that begins on a strong beat
     keep_onset: float = 1.1  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
-    pickup_cost: float = 0.2  # per line and beat of pick-up allowance
+    pickup_cost: float = 0.18  # per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
     breadth: tuple[float, ...] = (0.5, -0.2, -1.0, 0.2)
@@ -115,7 +116,8 @@ class SearchConfig:
     )
     manner: float = 0.8  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
-    held_lift: tuple[float, float] = (0.2, 1.4)  # log of the factor on the chances of melisma, and how songs differ
+    held_lift: tuple[float, ...] = (0.0, 0.5, 0.15, 1.0, 0.0)  # by style: log of the factor on the chances of melisma
+    held_spread: float = 1.4  # and how songs differ in it
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
     rest_habit: tuple[tuple[float, float], ...] = ((-0.8, 2.0), (-0.3, 2.4), (-3.8, 3.2), (-2.8, 2.4), (1.6, 2.5))
@@ -225,14 +227,17 @@ def align_line(
     return tuple(_notes(search, group, [start * GRID for start in starts], gaps))
 
 
-def _notes(search: "_Search", group: "_Group", starts: Sequence[int], gaps: Sequence[int]) -> Iterator[RhythmNote]:
+def _notes(
+    search: "_Search", group: "_Group", starts: Sequence[int], gaps: Sequence[int], final: bool = False
+) -> Iterator[RhythmNote]:
     """Yield the notes of a line whose phrases have their first bar lines at `starts` (ticks).
 
-    `gaps` are the sixteenths from the last onset of each phrase to the first one of what follows.
+    `gaps` are the sixteenths from the last onset of each phrase to the first one of what follows. The `final` line of a
+    song is held to its end, wherever else it is sung.
     """
     syllable = 0
     for index, (start, gap) in enumerate(zip(starts, gaps, strict=True)):
-        lengths = (*group.pieces[index], search.last_pieces(group, index, gap))
+        lengths = (*group.pieces[index], search.last_pieces(group, index, gap, hold=final and index == len(gaps) - 1))
         for onset, pieces in zip(group.onsets[index], lengths, strict=True):
             tick = start + onset * GRID
             for piece, duration in enumerate(pieces):
@@ -295,6 +300,11 @@ class _Slot:
     phrases: tuple[LineFeatures, ...]
 
     @property
+    def closes(self) -> int:
+        """2: the line closes its section, 1: a pair of lines, -1: another line follows in the pair."""
+        return 2 if self.closes_section else 1 if self.line % 2 else -1
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(len(phrase.classes) for phrase in self.phrases)
 
@@ -306,7 +316,7 @@ class _Group:
     leader: str  # id of the first line, whose seed is used
     members: list[tuple[LineFeatures, ...]]
     reference: int | None = None  # an earlier group whose rhythm this one adapts
-    closes: int = 0  # 1: the line closes a pair or its section, -1: another line follows in the pair, 0: not known
+    closes: int = 0  # as in _Slot, 0: not known
     bars: list[int] = field(default_factory=list)  # of each phrase, in bars of the metre
     onsets: list[tuple[int, ...]] = field(default_factory=list)  # of each phrase, sixteenths from its first bar line
     pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # of all its syllables but the last
@@ -413,6 +423,7 @@ def _group(
         for candidate in candidates:
             if sizes[candidate] == slot.sizes and _compatible(groups[candidate].members[0], slot.phrases):
                 groups[candidate].members.append(slot.phrases)
+                groups[candidate].closes = max(groups[candidate].closes, slot.closes)
                 return candidate
         return None
 
@@ -436,8 +447,7 @@ def _group(
             if reference is None and after:
                 reference = slot.line % len(after)
             found = len(groups)
-            closes = 1 if slot.closes_section or slot.line % 2 else -1
-            groups.append(_Group(slot.id, [slot.phrases], reference, closes=closes))
+            groups.append(_Group(slot.id, [slot.phrases], reference, closes=slot.closes))
             sizes.append(slot.sizes)
         by_words.setdefault(slot.key, found)
         if len(seen) < _VARIANTS and found not in seen:
@@ -485,7 +495,7 @@ class _Search:
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
         self.rest_habit = config.rest_habit[style][0]
-        self.held_lift = math.exp(config.held_lift[0])
+        self.held_lift = math.exp(config.held_lift[style])
 
     # --- what the whole song shares -----------------------------------------------------------------------------
 
@@ -526,8 +536,7 @@ class _Search:
         noise = rng.gumbel(size=len(manners.manners))
         usual, spread = self.config.rest_habit[self.style]
         self.rest_habit = usual + spread * float(rng.normal())
-        usual, spread = self.config.held_lift
-        self.held_lift = math.exp(usual + spread * float(rng.normal()))
+        self.held_lift = math.exp(self.config.held_lift[self.style] + self.config.held_spread * float(rng.normal()))
         if any(known):
             self.manner = manners.of_rhythm(known, self.style, self.scored_bar)
         else:
@@ -649,11 +658,13 @@ class _Search:
             )
             group.endings.append(draw_ending(rng))
 
-    def last_pieces(self, group: _Group, index: int, gap: int) -> tuple[int, ...]:
+    def last_pieces(self, group: _Group, index: int, gap: int, hold: bool = False) -> tuple[int, ...]:
         """Divide the time of a phrase's last syllable, if so many sixteenths go by before the next phrase."""
         compound, tables, ending = self.meter.denominator == 8, self.scorer.tables, group.endings[index]
         if group.members[0][index].follows[-1] == INSIDE:
             length = gap  # a word longer than a phrase is not broken by a breath
+        elif hold:
+            length = min(gap, LONGEST_LAST)
         else:
             length = last_length(gap, ending, self.rest_habit, compound=compound, tables=tables)
         if group.pieces[index] and len(group.pieces[index][-1]) > 1:
@@ -746,7 +757,11 @@ class _Lattice:
         self.unary[-1] += search.ending_bias[np.searchsorted(_GAP_EDGES, end - self.times[-1], side="right")]
         self.unary[-1] += search.config.last_strong * strong[-1]
         if closes:
-            self.unary[-1] += closes * search.config.closing * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 3))
+            weight = min(closes, 1) * search.config.closing
+            self.unary[-1] += weight * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 3))
+
+        if closes == 2:
+            self.unary[-1] += search.config.last_downbeat * (strengths[-1] == 5)
 
         starts = search._starts(members[: search.config.joint], bars)
         offset = self.times[0] - START_LOW
@@ -922,7 +937,7 @@ def _lay_out(
         stretches.append(here.end - pickup * GRID)
         if number + 1 < len(placed) and placed[number + 1].starts[0] == here.end:
             stretches[-1] = here.end + GRID * min(0, groups[placed[number + 1].group].onsets[0][0])
-    gaps: list[list[int]] = []  # of each line's phrases: sixteenths from the last onset to what follows
+    # Of each line's phrases: sixteenths from the last onset to what follows.
     shortest: dict[tuple[int, tuple[str, ...]], list[int]] = {}  # the same words are sung alike everywhere
     keys = [
         (line.group, tuple(word.text for word in lyrics.sections[line.section].lines[line.line].words))
@@ -936,12 +951,11 @@ def _lay_out(
             (end - start) // GRID - phrase[-1] for end, start, phrase in zip(ends, line.starts, onsets, strict=True)
         ]
         shortest[key] = list(map(min, left, shortest.get(key, left)))
-    gaps = [shortest[key] for key in keys]
 
     lines: list[LineRhythm] = []
     first_of_group: dict[int, int] = {}
     line_start = max(0, first_bar_line - pickup * GRID)
-    for line, times, stretch in zip(placed, gaps, stretches, strict=True):
+    for line, key, stretch in zip(placed, keys, stretches, strict=True):
         group = groups[line.group]
         follows = first_of_group.setdefault(line.group, len(lines))
         followed: int | None = follows
@@ -949,7 +963,7 @@ def _lay_out(
             inside = group.reference is not None and group.reference >= num_before
             followed = first_of_group[group.reference] if inside and group.reference is not None else None
         start = max(line_start, line.starts[0] - pickup * GRID)
-        notes = tuple(_notes(search, group, line.starts, times))
+        notes = tuple(_notes(search, group, line.starts, shortest[key], final=key == keys[-1]))
         lines.append(LineRhythm(line.section, line.line, start, stretch, notes, followed))
         line_start = stretch
     return Rhythm(meter, first_bar_line, tuple(lines), tuple(sections), cursor)

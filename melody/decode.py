@@ -65,6 +65,15 @@ _COPIED: tuple[tuple[tuple[int, float], ...], ...] = (
     ((4, 0.12), (6, 0.08), (8, 0.06), (2, 0.05)),
     ((4, 0.13), (6, 0.06), (8, 0.05)),
 )
+# By style: taste for repeated notes, for intervals over a fourth, and semitones of the window beyond the song's span
+# (few melodies use all of it), beside what `Taste` says.
+_BY_STYLE = {
+    "popular": (0.0, 0.2, 2),
+    "folk": (-0.1, 0.0, 2),
+    "hymn": (-0.15, -0.1, 0),
+    "carol": (-0.25, -0.3, 0),
+    "spiritual": (0.4, 0.0, 3),
+}
 _PERCENTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
@@ -84,27 +93,28 @@ class Taste:
 
     beam: int = 8
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
-    # A search for the likeliest path sings fewer wide intervals than people do; these three give them back (in a line).
+    # A search for the likeliest path sings fewer wide intervals than people do; these give them back (in a line).
     repeat: float = 0.05
     repeats: float = 0.6  # standard deviation of `repeat` among songs
     onward: float = 0.2  # a step that goes on as the step before: the likeliest path turns more often than people do
     motif: float = 0.75  # an interval after the interval that it followed in an earlier line, under the same durations
     motifs: float = 0.8  # standard deviation of `motif` among songs
     third: float = 0.21
-    fourth: float = 0.8
+    fourth: float = 0.6
+    wide: float = 1.15
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.11, 0.85, 0.03, 0.9, 0.19, -0.4, 0.5, -0.03, 1.0, -0.2, 0.75, -0.11)
-    minor_degrees: tuple[float, ...] = (-0.11, -0.6, -0.09, 0.13, -0.7, 0.0, 0.3, -0.29, -0.34, 0.0, 0.94, 0.44)
+    major_degrees: tuple[float, ...] = (-0.13, 0.95, 0.02, 0.95, 0.18, -0.44, 0.55, 0.03, 0.95, -0.21, 0.8, -0.08)
+    minor_degrees: tuple[float, ...] = (-0.13, -0.5, -0.03, 0.1, -0.8, -0.05, 0.4, -0.26, -0.33, -0.2, 0.95, 0.5)
     strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
     passing: float = -0.6  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
-    lean: float = 0.075  # per semitone of a line's register, and semitone from the middle of the window
+    lean: float = 0.08  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
-    stanza: tuple[float, ...] = (0.3, 0.2, 0.8, -1.3)  # the same for the lines of a stanza: the third is the highest
+    stanza: tuple[float, ...] = (0.4, 0.2, 0.9, -2.0)  # the same for the lines of a stanza: the third is the highest
     room: int = 4  # semitones of the window beyond the span that the song should have: few melodies use all of it
     copy_begin: float = 0.1  # chance that a line takes up the beginning of the line two before
     sequence: float = 0.2  # that it takes up the line before, or the one before that, moved along the scale
@@ -141,6 +151,7 @@ class _Habits:
     span: int  # semitones of the window
     place: float  # of the window in the voice: a Gumbel draw
     repeat: float  # taste for repeated notes
+    wide: float  # taste for intervals over a fourth
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
     chromatic: bool
@@ -259,7 +270,7 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
     habits = _draw_habits(song.style, taste, line_seeds[0])
     if directions.window is None:
         # Where choruses lie higher, the window is used to its edges.
-        span = max(SPAN, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
+        span = max(SPAN + 2, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
         window = choose_window(low, high, song.key, span, habits.place)
     else:
         window = _window(*directions.window, song.key)
@@ -293,10 +304,12 @@ def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
     draws = rng.random(3)
     span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
     more, less, share = taste.strict
+    repeat, wide, room = _BY_STYLE.get(style, (0.0, 0.0, 0))
     return _Habits(
-        span=max(_LEAST_WINDOW, span + taste.room),
+        span=max(_LEAST_WINDOW, span + taste.room + room),
         place=float(rng.gumbel()),
-        repeat=taste.repeat + taste.repeats * float(rng.normal()),
+        repeat=taste.repeat + repeat + taste.repeats * float(rng.normal()),
+        wide=taste.wide + wide,
         motif=max(0.0, taste.motif + taste.motifs * float(rng.normal())),
         copying=more if draws[1] < share else less,
         chromatic=bool(draws[2] < _CHROMATIC.get(style, 0.0)),
@@ -569,7 +582,8 @@ class _Search:
                 if (same < START).mean() < 0.4:
                     return nothing
                 same[max(1, keep) :] = START
-                return self._only_fitting(number, self.index[line.section, line.line - back], same)
+                same[-1:] = self._only_fitting(number, None, same)[-1:]
+                return same
         much, done = self.habits.copying, 0.0
         for back, share in _COPIED[line.line if line.line < 4 else 4 + line.line % 4]:
             done += much * share
@@ -696,7 +710,7 @@ class _Search:
         elif self.frame.line_rhyme[number] in (1, 2, 3):
             scores[0] += 0.7
             scores += 0.3 * stable
-        scores[7] -= 0.4
+        scores[7] -= 0.7
         scores[11] -= 1.0
         return scores
 
@@ -768,7 +782,7 @@ class _Search:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
         start, end = self.bounds[number], self.bounds[number + 1]
         taste = self.taste
-        sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, *(taste.fourth,) * 8
+        sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, taste.fourth, *(self.habits.wide,) * 7
         motion = np.empty((end - start, NUM_INTERVALS))
         motion[:] = sizes[:0:-1] + sizes
         motion[0] = 0.0

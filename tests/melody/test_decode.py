@@ -128,7 +128,8 @@ def test_parallel_lines_of_two_verses_share_most_pitches(build: Callable[..., An
 def test_equal_words_in_a_section_are_sung_alike(build: Callable[..., Any]) -> None:
     for seed in range(3):
         pitches = sing(build("C major", seed=seed))
-        assert pitches[4][:-1] == pitches[6][:-1]  # "carry me over", twice in the chorus
+        # "carry me over", twice in the chorus; its ends fit their surroundings
+        assert pitches[4][1:-1] == pitches[6][1:-1]
 
 
 @pytest.mark.parametrize("key", KEYS)
