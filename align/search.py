@@ -78,8 +78,8 @@ class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
     temperature: float = 0.6
-    article_on_strong: float = -2.6  # the weakest function words
-    function_on_strong: float = -1.1
+    article_on_strong: float = -2.8  # the weakest function words
+    function_on_strong: float = -1.25
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
@@ -102,22 +102,22 @@ class SearchConfig:
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.55, 0.15, 0.79, -0.19, 0.43, 0.47, 0.12, 0.31, -0.92, 0.27, 0.62, -0.25, 0.29),
-        (0.36, 0.52, 0.46, -0.16, 0.0, 0.07, -0.41, 0.17, 1.2, 0.0, 0.16, 0.31, 1.11),
-        (0.06, -0.15, 0.23, 0.08, 0.42, 1.01, 1.3, 0.72, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (-0.11, -0.17, 0.71, 0.18, 0.0, 0.24, -0.51, 0.77, 0.84, 0.0, 0.93, 0.0, 0.0),
+        (0.47, 0.24, 0.56, -0.26, 0.66, 0.35, 0.36, 0.62, -0.49, 0.32, 0.96, -0.48, 0.53),
+        (0.74, 0.49, 0.7, -0.18, 0.0, 0.29, -0.51, 0.28, 1.3, 0.0, 0.0, 0.58, 1.3),
+        (0.09, -0.18, 0.28, 0.1, 0.51, 1.02, 1.3, 1.13, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.0, -0.18, 0.95, 0.15, 0.09, 0.12, 0.02, 0.81, 1.25, 0.0, 1.3, 0.0, 0.0),
     )
     # The same for the time from a line's last onset to the next line, by the classes of _GAP_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (1.2, 0.38, 1.3, 0.46, 0.32, -0.32, -1.01, -1.13, -0.52),
-        (-0.34, 0.72, 1.3, -0.49, -1.3, -0.51, 0.04, 0.38, 0.02),
-        (1.3, -0.63, -1.3, -0.1, -1.05, -1.0, 1.13, -0.17, -0.49),
-        (1.3, 0.56, 0.01, -1.25, -0.26, -1.13, -1.3, -1.3, -0.44),
+        (1.3, 0.45, 1.3, 0.7, 0.71, -0.31, -1.3, -1.3, -0.91),
+        (0.6, 0.75, 1.3, -0.71, -1.3, -0.43, -0.05, 0.24, -0.57),
+        (1.3, -0.86, -1.3, -0.31, -1.3, -1.3, 0.82, -0.46, -0.44),
+        (1.3, 0.67, -0.17, -0.88, -0.2, -1.3, -1.3, -1.3, -0.42),
     )
-    manner: float = 0.8  # weight of the song's manner of rhythm
+    manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
     held_lift: tuple[float, ...] = (0.0, 0.5, 0.15, 1.0, 0.0)  # by style: log of the factor on the chances of melisma
-    held_spread: float = 1.4  # and how songs differ in it
+    held_spread: float = 0.8  # and how songs differ in it
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
     rest_habit: tuple[tuple[float, float], ...] = ((-0.8, 2.0), (-0.3, 2.4), (-3.8, 3.2), (-2.8, 2.4), (1.6, 2.5))

@@ -110,7 +110,7 @@ class Taste:
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
     passing: float = -0.6  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
-    lean: float = 0.08  # per semitone of a line's register, and semitone from the middle of the window
+    lean: float = 0.095  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
