@@ -99,18 +99,18 @@ class Taste:
     onward: float = 0.2  # a step that goes on as the step before: the likeliest path turns more often than people do
     motif: float = 0.75  # an interval after the interval that it followed in an earlier line, under the same durations
     motifs: float = 0.8  # standard deviation of `motif` among songs
-    third: float = 0.21
-    fourth: float = 0.6
+    third: float = 0.18
+    fourth: float = 0.62
     wide: float = 1.15
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.13, 0.95, 0.02, 0.95, 0.18, -0.44, 0.55, 0.03, 0.95, -0.21, 0.8, -0.08)
-    minor_degrees: tuple[float, ...] = (-0.13, -0.5, -0.03, 0.1, -0.8, -0.05, 0.4, -0.26, -0.33, -0.2, 0.95, 0.5)
+    major_degrees: tuple[float, ...] = (-0.15, 1.0, 0.06, 1.0, 0.19, -0.45, 0.57, 0.0, 1.0, -0.25, 0.9, -0.04)
+    minor_degrees: tuple[float, ...] = (-0.08, -0.45, 0.03, 0.13, -0.81, -0.1, 0.35, -0.3, -0.4, -0.6, 0.93, 0.6)
     strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
     passing: float = -0.6  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
-    lean: float = 0.095  # per semitone of a line's register, and semitone from the middle of the window
+    lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
