@@ -81,6 +81,7 @@ NARROW = 9  # semitones; a song of less span than nine human songs in ten is sun
 _SHORT = 24  # notes; shorter songs may be narrow
 _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
+_CALM = 0.6  # how far lines leave the register of their section, where sections have registers of their own
 _LEAST_WINDOW = 10  # semitones
 _CHROMATIC = {"popular": 0.73, "folk": 0.33, "hymn": 0.26, "carol": 0.34, "spiritual": 0.15}  # songs, by style
 TOGETHER = 16  # songs that are searched in step
@@ -104,11 +105,11 @@ class Taste:
     wide: float = 1.15
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.15, 1.0, 0.06, 1.0, 0.19, -0.45, 0.57, 0.0, 1.0, -0.25, 0.9, -0.04)
+    major_degrees: tuple[float, ...] = (-0.15, 0.4, 0.06, 0.4, 0.19, -0.45, 0.3, 0.0, 0.4, -0.25, 0.4, -0.04)
     minor_degrees: tuple[float, ...] = (-0.08, -0.45, 0.03, 0.13, -0.81, -0.1, 0.35, -0.3, -0.4, -0.6, 0.93, 0.6)
     strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
-    passing: float = -0.6  # any other note outside the key, in songs that have such notes
+    passing: float = -0.3  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
     lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
@@ -725,6 +726,8 @@ class _Search:
         place = self.rhythm.lines[number]
         rise = taste.stanza[place.line % 4] + taste.wander * rng.normal() + taste.arch * (np.sin(np.pi * through) - 0.6)
         centre = (window.low + window.high) / 2
+        if self.lifts:
+            rise *= _CALM  # so that it is the chorus that is heard to rise
         lean = taste.lean * (self._target(place.section) - centre + self.contrast * rise)
         away = classes - centre
         scores += lean[:, None] * away - taste.pull * away**2
