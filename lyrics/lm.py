@@ -138,8 +138,13 @@ def load_model(
             precision = _fastest_precision()
         if precision not in _PRECISIONS:
             raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
-        network = quantized(network.eval()) if precision == "int8" else network.to(getattr(torch, precision)).eval()
-    return LanguageModel(network, tokenizer, name, adapted=chosen is not None)
+        shares_prefix = None
+        if precision == "int8":  # tried before, as 8 bits round a prompt differently whole and in parts
+            shares_prefix = _take_over_attention(network.eval())
+            network = quantized(network)
+        else:
+            network = network.to(getattr(torch, precision)).eval()
+    return LanguageModel(network, tokenizer, name, adapted=chosen is not None, shares_prefix=shares_prefix)
 
 
 @contextmanager
@@ -300,14 +305,21 @@ def merge_adapter(network: Any, folder: Path) -> None:
 class LanguageModel:
     """A causal language model with its tokenizer, for reading prompts once and continuing them many times."""
 
-    def __init__(self, network: Any, tokenizer: Any, name: str = "", *, adapted: bool = False) -> None:
-        """Take over a loaded network, which must be in evaluation mode."""
+    def __init__(
+        self, network: Any, tokenizer: Any, name: str = "", *, adapted: bool = False, shares_prefix: bool | None = None
+    ) -> None:
+        """Take over a loaded network, which must be in evaluation mode.
+
+        `shares_prefix` says whether its attention has been taken over; None: find the quickest way that says the same.
+        """
         self.network = network
         self.tokenizer = tokenizer
         self.name = name
         self.adapted = adapted  # whether it has learned the prompts of lyrics/prompt.py
-        self._decoder = _quick_decoder(network)
-        self.shares_prefix = self._decoder is not None or _take_over_attention(network)
+        self._decoder = _quick_decoder(network) if shares_prefix is None else None
+        if shares_prefix is None:
+            shares_prefix = self._decoder is not None or _take_over_attention(network)
+        self.shares_prefix = shares_prefix
 
     @cached_property
     def newline(self) -> int:
