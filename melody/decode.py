@@ -83,7 +83,6 @@ _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
 _CALM = 0.6  # how far lines leave the register of their section, where sections have registers of their own
 _LEAST_WINDOW = 10  # semitones
-_CHROMATIC = {"popular": 0.73, "folk": 0.33, "hymn": 0.26, "carol": 0.34, "spiritual": 0.15}  # songs, by style
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -109,7 +108,6 @@ class Taste:
     minor_degrees: tuple[float, ...] = (-0.08, -0.45, 0.03, 0.13, -0.81, -0.1, 0.35, -0.3, -0.4, -0.6, 0.93, 0.6)
     strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
-    passing: float = -0.3  # any other note outside the key, in songs that have such notes
     chromatic: float = 1.2  # a chord tone outside the key
     lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
@@ -155,7 +153,6 @@ class _Habits:
     wide: float  # taste for intervals over a fourth
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
-    chromatic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +310,6 @@ def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
         wide=taste.wide + wide,
         motif=max(0.0, taste.motif + taste.motifs * float(rng.normal())),
         copying=more if draws[1] < share else less,
-        chromatic=bool(draws[2] < _CHROMATIC.get(style, 0.0)),
     )
 
 
@@ -436,8 +432,7 @@ class _Search:
             scale[list(self.directions.scale)] = True
         tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
         foreign = (frame.chord_tones > 0) & ~scale
-        outside_key = -taste.passing if self.habits.chromatic and self.directions.scale is None else NEVER
-        scores = np.where(scale | foreign, 0.0, outside_key)
+        scores = np.where(scale | foreign, 0.0, NEVER)
         chromatic = foreign.copy()
         if frame.minor:
             chromatic[:, 11] = False  # the leading note belongs to the key
