@@ -1,6 +1,6 @@
 """Pitches for a rhythm: a seeded beam search that keeps the rules and lets the network choose among what they allow.
 
-Hard rules hold by construction: the voice's range, a span of at most `SPAN` semitones, notes of the key (or of the
+Hard rules hold by construction: the voice's range, the part of it that the song draws, notes of the key (or of the
 chord, where the chord leaves the key), no leap over an octave, no augmented or seventh leaps, a chord tone at the end
 of every line, the tonic at the end of the song. They are large penalties inside the range, so that a voice or chords
 that leave no good note still get the least bad one. Everything else is taste: the network's log-probabilities plus
@@ -189,10 +189,11 @@ def melodize(
 ) -> Pitches:
     """Return a MIDI pitch for every note of every line of the rhythm.
 
-    `voice` is the lowest and highest MIDI number that may be sung; of a range wider than `SPAN` the part around its
-    middle is used that lies best for the key. `seeds` maps line ids ("v1.3") to 64-bit seeds; `rhymes[section][line]`
-    is the rhyme label of a line ("-": rhymes with none). Sections that repeat others, and lines in the same place of
-    parallel sections, repeat their pitches. Raises ValueError if `voice` is empty, KeyError if a line has no seed.
+    `voice` is the lowest and highest MIDI number that may be sung; of a range wider than the song's span that part near
+    its middle is used that lies best for the key. `seeds` maps line ids ("v1.3") to 64-bit seeds;
+    `rhymes[section][line]` is the rhyme label of a line ("-": rhymes with none). Sections that repeat others, and lines
+    in the same place of parallel sections, repeat their pitches. Raises ValueError if `voice` is empty,
+    KeyError if a line has no seed.
     `directions` say what is decided already: the network reads given lines in their places, and sings the others.
     Time grows linearly with the number of lines.
     """
