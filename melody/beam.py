@@ -36,6 +36,7 @@ class Problem:
     interval: int  # that led to it, plus 12; NUM_INTERVALS where there was none
     low: int  # the lowest class of the window
     minor: bool
+    colour: Ints  # (n,): how notes outside the key lead to each note: 0 freely, 1 as in RISING, 2 as in FALLING
     scores: Floats  # (n, W)
     motion: Floats  # (n, 25), of the interval that leads to each note
     motifs: Floats  # (n, 26, 25), the same by the interval before, plus 12; NUM_INTERVALS where there was none
@@ -63,12 +64,14 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
     scores = np.full((num_notes, size, 1, width), _NOWHERE)
     motions = _motion()
     motion = np.zeros((num_notes, size, *motions.shape))
+    mode = np.zeros((num_notes, size, 1), dtype=np.int64)
     for s, problem in enumerate(lines):
         scores[: lengths[s], s, 0, : problem.scores.shape[1]] = problem.scores
         here = motion[: lengths[s], s]
         here[:] = problem.motifs
         here += problem.motion[:, None]
         here += motions
+        mode[: lengths[s], s, 0] = (problem.minor + 2 * problem.colour) * len(interval_columns())
     stack = _stack([problem.line for problem in lines], num_notes)
     state = State(*(np.repeat(np.stack(parts), beam, axis=1) for parts in zip(*(p.state for p in lines), strict=True)))
     before = np.array([[problem.before] * beam for problem in lines])
@@ -78,7 +81,6 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
     repeats = np.zeros((size, beam))  # what the repeats of the last note so far make another one cost
 
     window = np.minimum(np.array([[[p.low]] for p in lines]) + np.arange(width), NUM_CLASSES - 1)  # (S, 1, W)
-    mode = np.array([[problem.minor] for problem in lines]) * len(interval_columns())
     places = beam * width
     last_first = np.arange(places)[::-1].reshape(beam, width)  # of two that are worth the same, the first wins
     path = np.arange(size * beam).reshape(size, beam, 1)
@@ -93,7 +95,7 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
         rows = rows + (interval if note else np.full_like(interval, NUM_INTERVALS))
         moves = motion[note].reshape(-1, NUM_INTERVALS).take(rows, axis=0)  # (S, B, 25)
         moves[..., 12] -= repeats
-        pairs = ((mode + before) * NUM_CLASSES)[..., None] + window  # (S, B, W)
+        pairs = ((mode[note] + before) * NUM_CLASSES)[..., None] + window  # (S, B, W)
         steps = columns.take(pairs)
         candidates = log_p.reshape(-1).take(class_of_path) + (scores[note] + leaps.take(pairs))
         candidates += total[..., None]
@@ -123,7 +125,7 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
             ends.append(State(state.hidden[size, :1], state.cell[size, :1]))
         if size < len(before):
             stack, state = stack.first(size), State(state.hidden[:size], state.cell[:size])
-            scores, motion, window, mode = scores[:, :size], motion[:, :size], window[:size], mode[:size]
+            scores, motion, window, mode = scores[:, :size], motion[:, :size], window[:size], mode[:, :size]
             path, class_of_path, interval_of_path = path[:size], class_of_path[:size], interval_of_path[:size]
             before, interval, total, repeats = before[:size], interval[:size], total[:size], repeats[:size]
     solutions: dict[int, Solution] = {}
@@ -172,20 +174,46 @@ def _motion() -> Floats:
     return table
 
 
+# Where notes outside the key lead, by degree above a major and a minor tonic (counted in training songs): raised ones
+# rise by a semitone; the lowered seventh falls, and where the harmony says so, the lowered third and sixth.
+RISING: tuple[dict[int, int], ...] = ({1: 1, 3: 1, 6: 1, 8: 1, 10: -1}, {6: 1})
+FALLING: tuple[dict[int, int], ...] = ({1: 1, 3: -1, 6: 1, 8: -1, 10: -1}, {6: 1})
+
+
 @cache
 def _leaps() -> Floats:
-    """Hard rules on pairs of classes, (2 * (C + 1) * C,): leaps over an octave; in minor the augmented second."""
+    """Hard rules on pairs of classes, (6 * (C + 1) * C,): leaps over an octave; in minor the augmented second.
+
+    One table for major, one for minor; both again with raised notes that rise, and with lowered ones that fall.
+    """
     semitones = np.arange(NUM_CLASSES) + LOWEST
     difference = np.abs(semitones[:, None] - semitones[None, :])
     major = np.where(difference > 12, 2 * NEVER, 0.0)
     pair = {8, 11}
     degree = (semitones % 12).tolist()
     augmented = (difference == 3) & np.array([[{a, b} == pair for b in degree] for a in degree])
+    minor = np.where(augmented, NEVER, major)
     nothing_before = np.zeros((1, NUM_CLASSES))
-    return np.concatenate((major, nothing_before, np.where(augmented, NEVER, major), nothing_before)).ravel()
+    tables = [major, minor]
+    for ways in (RISING, FALLING):
+        tables += [major + _colour(ways[0]), minor + _colour(ways[1])]
+    return np.concatenate([part for table in tables for part in (table, nothing_before)]).ravel()
+
+
+def _colour(ways: dict[int, int]) -> Floats:
+    """How notes outside the key are reached and left, (C, C): by step from near by, and to where they lead."""
+    semitones = np.arange(NUM_CLASSES) + LOWEST
+    step = semitones[None, :] - semitones[:, None]
+    size = np.abs(step)
+    table = np.zeros((NUM_CLASSES, NUM_CLASSES))
+    for degree, way in ways.items():
+        here = semitones % 12 == degree
+        table[:, here] += np.select([size <= 2, size <= 4], [0.0, -1.0], -4.0)[:, here]
+        table[here] += np.select([step == way, step == 0], [0.0, -2.0], -6.0)[here]
+    return table
 
 
 @cache
 def _columns() -> Ints:
     """Interval from class to class, plus 12, in the order of `_leaps`."""
-    return np.tile(interval_columns().ravel(), 2)
+    return np.tile(interval_columns().ravel(), 6)

@@ -9,10 +9,11 @@ Lines at the same place of sections with the same role share a *slot*, so that t
 what all of its lines ask for.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from align.rhythm import LineRhythm, Rhythm
 from lyrics.document import Lyrics, Role
 from melody.chord_model import CLASSES, MODES, Floats, chord_of, read_arrays
-from melody.theory import Chord, ChordSpan, Key
+from melody.theory import MAJOR, MINOR, QUALITIES, Chord, ChordSpan, Key
 
 TABLES = ("popular", "hymn", "folk")  # lead sheets; hymns and carols; folk songs and spirituals
 TABLE_OF_STYLE = {"popular": 0, "hymn": 1, "carol": 1, "folk": 2, "spiritual": 2}
@@ -57,10 +58,10 @@ _MAJOR_USE: dict[tuple[int, str], tuple[float, float, float]] = {
     (7, ""): (2.2, 3.5, 3.5),
     (7, "7"): (0.2, 0.3, 0.25),
     (9, "m"): (2.5, 3.0, 2.5),
-    (2, "7"): (0.3, 0.5, 0.2),
-    (9, "7"): (0.25, 0.0, 0.0),
-    (4, "7"): (0.3, 0.0, 0.0),
-    (0, "7"): (0.3, 0.0, 0.1),
+    (2, "7"): (0.5, 0.5, 0.4),
+    (9, "7"): (0.8, 0.3, 0.1),
+    (4, "7"): (1.0, 0.05, 0.0),
+    (0, "7"): (0.8, 0.3, 0.4),
     (5, "m"): (0.3, 0.0, 0.0),
     (10, ""): (1.0, 0.0, 0.3),
 }
@@ -76,6 +77,9 @@ _MINOR_USE: dict[tuple[int, str], tuple[float, float, float]] = {
     (0, "7"): (0.1, 0.0, 0.0),
     (2, "dim"): (0.3, 0.5, 0.0),
 }
+# Songs differ in how readily their chords leave the key: factors on those chords, and by table the shares of songs.
+COLOURS = (0.0, 1.5, 5.0)
+COLOUR_SHARES = ((0.2, 0.4, 0.4), (0.5, 0.3, 0.2), (0.6, 0.25, 0.15))
 _TONIC, _DOMINANT, _SUBDOMINANT = 0, 7, 5  # roots
 _OPEN = {"major": (5, 9, 2), "minor": (5, 8, 3)}  # roots of other line ends: IV, vi, ii; iv, VI, III
 # Shares of second lines, and of fourth lines that do not end their section, that must end on the dominant and on the
@@ -209,10 +213,15 @@ class _Tables:
 
 
 @cache
-def _tables(table: int, mode: int, meter: str) -> _Tables:
+def _tables(table: int, mode: int, meter: str, colour: float) -> _Tables:
     model = load_plan_model()
-    use = (_MAJOR_USE, _MINOR_USE)[mode]
-    chosen = {root * len(CLASSES) + CLASSES.index(name): by[table] for (root, name), by in use.items() if by[table]}
+    scale = (MAJOR, (*MINOR, 11))[mode]
+    chosen: dict[int, float] = {}
+    for (root, name), by in (_MAJOR_USE, _MINOR_USE)[mode].items():
+        leaves_key = any((root + interval) % 12 not in scale for interval in QUALITIES[name])
+        factor = by[table] * (colour if leaves_key else 1.0)
+        if factor:
+            chosen[root * len(CLASSES) + CLASSES.index(name)] = factor
     states = np.array(list(chosen))
     factors = np.array(list(chosen.values()))
     roots = states // len(CLASSES)
@@ -267,8 +276,9 @@ class _Planner:
         self.key = key
         self.table = TABLE_OF_STYLE[style]
         self.halvable = meter == "4/4"
-        self.tables = _tables(self.table, MODES.index(key.mode), meter)
         self.random = np.random.Generator(np.random.PCG64(seed))
+        colour = COLOURS[bisect_right(list(accumulate(COLOUR_SHARES[self.table][:-1])), self.random.random())]
+        self.tables = _tables(self.table, MODES.index(key.mode), meter, colour)
         self.slots: list[_Slot] = []  # of each phrase
         self.openings: dict[Role, _Slot] = {}  # the first line of the first section with a role
 
@@ -430,9 +440,13 @@ class _Planner:
                 row = row * np.where(tables.roots == _DOMINANT, EARLY_DOMINANT, 1)
             if roots is not None:
                 row = row * np.isin(tables.roots, list(roots))
-            if bar < len(model) and row[model[bar]] > _FLOOR:
-                row = row[model[bar]] * np.eye(len(tables.states))[model[bar]]
             rows.append(row)
+        taken = False  # the bar after, from the model
+        for bar in reversed(range(len(model))):
+            # A dominant is taken over only with its goal.
+            taken = bool(rows[bar][model[bar]] > _FLOOR and (taken or not tables.secondary[model[bar]]))
+            if taken:
+                rows[bar] = rows[bar][model[bar]] * np.eye(len(tables.states))[model[bar]]
         return rows
 
     def _model_chords(self, number: int) -> list[int]:

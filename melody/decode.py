@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from align.rhythm import Rhythm
 from lyrics.document import Lyrics, Role
-from melody.beam import NEVER, Problem, Solution, solve
+from melody.beam import FALLING, NEVER, RISING, Problem, Solution, solve
 from melody.features import (
     LOWEST,
     NUM_CLASSES,
@@ -74,6 +74,17 @@ _BY_STYLE = {
     "carol": (-0.25, -0.3, 0),
     "spiritual": (0.4, 0.0, 3),
 }
+# By style: how many songs leave the key, how readily those do, in nats, and how they differ in it (standard deviation).
+_COLOURED = {
+    "popular": (0.8, 2.9, 0.7),
+    "folk": (0.38, 2.6, 0.7),
+    "hymn": (0.33, 2.0, 0.7),
+    "carol": (0.35, 2.3, 0.7),
+    "spiritual": (0.18, 2.5, 0.7),
+}
+_IN_MINOR = 0.3  # as many songs in minor do
+_FLAT_SIDE = (0, 3, 5, 8, 10)  # roots over which a lowered third or sixth falls
+_NO_COLOUR = -1.0  # the same in songs that keep to the key
 _PERCENTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
@@ -108,7 +119,9 @@ class Taste:
     minor_degrees: tuple[float, ...] = (-0.08, -0.45, 0.03, 0.13, -0.81, -0.1, 0.35, -0.3, -0.4, -0.6, 0.93, 0.6)
     strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.6  # a note longer than a pulse outside the chord
-    chromatic: float = 1.2  # a chord tone outside the key
+    chromatic: float = 0.4  # a chord tone outside the key
+    rub: float = 1.2  # a note beside a chord tone outside the key
+    passing: float = 0.6  # a neighbour or passing note outside the key, in songs that have any
     lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
     pull: float = 0.01  # per semitone squared from the middle of the line's register
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
@@ -153,6 +166,7 @@ class _Habits:
     wide: float  # taste for intervals over a fourth
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
+    colour: float | None  # taste for notes outside the key, None in songs that keep to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +280,7 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
         return ()
     frame = lyrics_frame(song.lyrics, rhythm, song.chords, song.key, song.style, song.rhymes)
     line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    habits = _draw_habits(song.style, taste, line_seeds[0])
+    habits = _draw_habits(song.style, frame.minor, taste, line_seeds[0])
     if directions.window is None:
         # Where choruses lie higher, the window is used to its edges.
         span = max(SPAN + 2, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
@@ -297,10 +311,11 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
     )
 
 
-def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
+def _draw_habits(style: str, minor: bool, taste: Taste, seed: int) -> _Habits:
     """Draw what a song does throughout."""
     rng = np.random.Generator(np.random.PCG64([seed, 0x50A6]))
     draws = rng.random(3)
+    coloured, readily, spread = _COLOURED.get(style, (0.0, 0.0, 0.0))
     span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
     more, less, share = taste.strict
     repeat, wide, room = _BY_STYLE.get(style, (0.0, 0.0, 0))
@@ -311,6 +326,7 @@ def _draw_habits(style: str, taste: Taste, seed: int) -> _Habits:
         wide=taste.wide + wide,
         motif=max(0.0, taste.motif + taste.motifs * float(rng.normal())),
         copying=more if draws[1] < share else less,
+        colour=readily + spread * float(rng.normal()) if draws[2] < coloured * (_IN_MINOR if minor else 1.0) else None,
     )
 
 
@@ -389,6 +405,10 @@ class _Search:
         self.taste = taste
         self.directions = directions
         self.habits = habits
+        # A tune that goes on, or a song that is changed, leaves the key if what is given of it does.
+        given = {(pitch - window.anchor) % 12 for pitches in directions.given.values() for pitch in pitches}
+        in_key = {0, 2, 3, 5, 7, 8, 9, 10, 11} if frame.minor else {0, 2, 4, 5, 7, 9, 11}
+        self.coloured = habits.colour is not None and directions.scale is None and not (given and given <= in_key)
         self.copies: Copies = copy_sources(frame)
         self.static = static_features(frame, self.copies)
         self.projected: dict[int, tuple[Floats32, Floats32]] = {}  # by line; songs are sung up to three times
@@ -433,14 +453,22 @@ class _Search:
             scale[list(self.directions.scale)] = True
         tones = (frame.chord_tones > 0) | (frame.chord_root == 12)[:, None]  # (N, 12); no chord forbids nothing
         foreign = (frame.chord_tones > 0) & ~scale
-        scores = np.where(scale | foreign, 0.0, NEVER)
+        self.colour = np.zeros(len(tones), dtype=np.int64)
+        passing = np.zeros_like(foreign)
+        if self.coloured:
+            passing, falls = self._passing(tones, scale)
+            falls |= foreign[:, [3, 8]].any(axis=1) & np.isin(frame.chord_root, _FLAT_SIDE)
+            self.colour[1:] = np.where(falls[:-1], 2, 1)
+            self.colour[self.bounds[1:-1]] = 1
+        scores = np.where(scale | foreign | passing, 0.0, NEVER)
         chromatic = foreign.copy()
         if frame.minor:
             chromatic[:, 11] = False  # the leading note belongs to the key
             scores[foreign[:, 11], 10] = NEVER  # and drives out the natural seventh
-        scores -= taste.chromatic * chromatic
+        colour = self.habits.colour if self.coloured and self.habits.colour is not None else _NO_COLOUR
+        scores -= (taste.chromatic - colour) * chromatic + (taste.passing - colour) * passing
         beside = np.roll(foreign, 1, axis=1) | np.roll(foreign, -1, axis=1)
-        scores -= taste.chromatic * (beside & ~tones)
+        scores -= taste.rub * (beside & ~tones)
         strong = frame.strength >= 4
         long = frame.duration > frame.meter.pulse_ticks
         outside = ~tones
@@ -448,6 +476,28 @@ class _Search:
         self.chord_tone = tones
         self.clashes = outside & (strong | long)[:, None]
         self.scores = scores[:, degree]
+
+    def _passing(
+        self, tones: NDArray[np.bool_], scale: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where degrees outside key and chord may be sung, (N, 12), and whether there they fall, (N,).
+
+        They are neighbours and passing notes: short, weak notes inside a line that lead by a semitone to a tone of the
+        next note's chord, and do not rub against a chord tone on their other side.
+        """
+        frame = self.frame
+        rising, falling = np.zeros_like(tones), np.zeros_like(tones)
+        here, following = slice(1, -1), slice(2, None)
+        inside = (frame.line[:-2] == frame.line[here]) & (frame.line[here] == frame.line[following])
+        weak = (frame.strength[here] < 4) & (frame.strength[here] < np.maximum(frame.strength[:-2], frame.strength[2:]))
+        short = frame.duration[here] <= np.minimum(frame.meter.pulse_ticks, frame.duration[following])
+        for ways, allowed in ((RISING, rising), (FALLING, falling)):
+            for degree, way in ways[frame.minor].items():
+                leads = tones[following, (degree + way) % 12] & ~tones[here, (degree - way) % 12]
+                allowed[here, degree] |= inside & weak & short & leads & ~tones[here, degree] & (not scale[degree])
+        falls: NDArray[np.bool_] = np.asarray(falling.any(axis=1)) & ~np.asarray(rising.any(axis=1))
+        rising[falls] = falling[falls]
+        return rising, falls
 
     def sing_all(self, seeds: list[int], lift: float, contrast: float) -> Generator[Problem, Solution | None]:
         """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses.
@@ -742,6 +792,7 @@ class _Search:
             interval=self._interval(start - 1),
             low=window.low,
             minor=frame.minor,
+            colour=self.colour[start:end],
             scores=scores,
             motion=self._line_motion(number),
             motifs=self._line_motifs(number),

@@ -56,6 +56,17 @@ def spell(pitch_class: int, fifths: int) -> str:
     return _name(_position(pitch_class, fifths - 3))
 
 
+def neighbour(name: str, semitone: int) -> str:
+    """Name the note a semitone above (1) or below (-1) a named one, on the next line or space of the staff.
+
+    Where that would take a double accidental, it is named plainly, as in C.
+    """
+    position = "FCGDAEB".index(name[0]) - 1 + 7 * (name.count("#") - name.count("b")) - 5 * semitone
+    if -8 < position < 13:  # from C flat to B sharp
+        return _name(position)
+    return spell((7 * position) % 12, 0)
+
+
 def _position(pitch_class: int, lowest: int) -> int:
     """Place of a pitch class on the line of fifths, among the twelve from `lowest` up."""
     return lowest + (pitch_class * 7 - lowest) % 12

@@ -6,6 +6,7 @@ The file validates against the MusicXML 4.0 schema. It carries no date, so the s
 import re
 import xml.etree.ElementTree as ElementTree
 from bisect import bisect_right
+from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
@@ -143,6 +144,11 @@ def _write_bars(song: Song, part: Element) -> None:
     sections = list(song.sections)
     chords = list(song.chords)
     accidentals = _Accidentals(song.settings.key)
+    following: dict[int, int] = {}  # by onset: the next other pitch
+    sung = [note for line in song.lines for note in line.notes]
+    for before, after in reversed(list(pairwise(sung))):
+        same = after.pitch == before.pitch
+        following[before.onset] = following.get(after.onset, after.pitch) if same else after.pitch
     for position, (bar, symbols) in enumerate(engraved):
         implicit = {} if bar.number else {"implicit": "yes"}
         measure = _sub(part, "measure", number=str(bar.number), **implicit)
@@ -165,7 +171,8 @@ def _write_bars(song: Song, part: Element) -> None:
             else:
                 index = bisect_right(onsets, symbol.sung.note.onset) - 1
                 chord = song.chords[index].chord if index >= 0 else None
-                pitch = spell_pitch(symbol.sung.note.pitch, song.settings.key, chord)
+                sounding = symbol.sung.note
+                pitch = spell_pitch(sounding.pitch, song.settings.key, chord, following.get(sounding.onset))
                 _write_note(symbol, symbol.sung, pitch, accidentals, note)
         if last_bar:
             _sub(_sub(measure, "barline", location="right"), "bar-style", "light-heavy")

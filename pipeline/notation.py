@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from align.meter import TICKS_PER_BEAT, Meter
-from melody.theory import Chord, Key, spell
+from melody.theory import Chord, Key, neighbour, spell
 from pipeline.song import Note, Song, SungSyllable, SungWord
 
 # Ticks of a plain note value -> its MusicXML name. Dotted values last half as long again.
@@ -38,9 +38,16 @@ def split_name(name: str) -> tuple[str, int]:
     return name[0], name.count("#") - name.count("b")
 
 
-def spell_pitch(pitch: int, key: Key, chord: Chord | None) -> SpelledPitch:
-    """Spell a pitch by the key, or, outside its scale, as the tone of the sounding chord that it is."""
-    if chord is None or pitch % 12 in key.scale:
+def spell_pitch(pitch: int, key: Key, chord: Chord | None, following: int | None = None) -> SpelledPitch:
+    """Spell a pitch by the key, or, outside its scale, as the tone of the sounding chord that it is.
+
+    A note outside both that leads by a semitone to the `following` one of the key is its neighbour on the staff: in C,
+    the same key is D sharp on the way to E and E flat on the way to D.
+    """
+    outside = pitch % 12 not in key.scale and (chord is None or pitch % 12 not in chord.pitch_classes)
+    if outside and following is not None and following % 12 in key.scale and abs(following - pitch) == 1:
+        name = neighbour(spell(following % 12, key.fifths), pitch - following)
+    elif chord is None or pitch % 12 in key.scale:
         name = spell(pitch % 12, key.fifths)
     else:
         name = chord.spell(pitch % 12, key.fifths)

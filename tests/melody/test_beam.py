@@ -40,6 +40,7 @@ def random_problem(
         interval=NUM_INTERVALS if before is None else int(rng.integers(0, NUM_INTERVALS)),
         low=low,
         minor=minor,
+        colour=np.zeros(notes, dtype=np.int64),
         scores=rng.normal(size=(notes, width)),
         motion=np.concatenate((np.zeros((1, NUM_INTERVALS)), rng.normal(size=(notes - 1, NUM_INTERVALS)))),
         motifs=rng.normal(size=(notes, NUM_INTERVALS + 1, NUM_INTERVALS)),

@@ -57,13 +57,65 @@ def test_songs_differ_in_how_far_they_range(build: Callable[..., Any]) -> None:
     assert 11 <= median(spans) <= 15
 
 
+def outside(song: Any, note: Any, pitch: int) -> bool:
+    """Whether a note belongs neither to the key nor to the chord."""
+    scale = set(song.key.scale) | ({(song.key.tonic + 11) % 12} if song.key.mode == "minor" else set())
+    return pitch % 12 not in scale | chord_at(song, note.onset).pitch_classes
+
+
 @pytest.mark.parametrize("key", ["C major", "A minor"])
-def test_notes_belong_to_the_key_or_to_the_chord(build: Callable[..., Any], key: str) -> None:
-    for seed in range(12):
+def test_notes_outside_key_and_chord_are_weak_and_lead_to_a_chord_tone(build: Callable[..., Any], key: str) -> None:
+    found = 0
+    for seed in range(24):
         song = build(key, seed=seed)
-        scale = set(song.key.scale) | ({(song.key.tonic + 11) % 12} if song.key.mode == "minor" else set())
-        for note, pitch in notes(song, sing(song)):
-            assert pitch % 12 in scale or pitch % 12 in chord_at(song, note.onset).pitch_classes
+        for line, sung in zip(song.rhythm.lines, sing(song), strict=True):
+            pairs = list(zip(line.notes, sung, strict=True))
+            for (note, pitch), (after, goal) in pairwise(pairs):
+                if outside(song, note, pitch):
+                    found += 1
+                    assert song.rhythm.strength(note.onset) < 4
+                    assert abs(goal - pitch) == 1
+                    assert goal % 12 in chord_at(song, after.onset).pitch_classes
+                    assert (2 * pitch - goal) % 12 not in chord_at(song, note.onset).pitch_classes
+            assert not any(outside(song, note, pitch) for note, pitch in (pairs[0], pairs[-1]))
+    assert (found > 10) == (key == "C major"), "in minor few songs have such notes"
+
+
+def test_chord_tones_outside_the_key_lead_on_by_a_semitone(build: Callable[..., Any]) -> None:
+    led, total = 0, 0
+    for seed in range(16):
+        song = build("C major", seed=seed)
+        second = Chord(2, "7")
+        song = replace(
+            song, chords=tuple(replace(s, chord=second) if i % 2 == 0 else s for i, s in enumerate(song.chords))
+        )
+        for sung in sing(song):
+            steps = [b - a for a, b in pairwise(sung) if a % 12 == 6 and b != a]
+            led, total = led + sum(step == 1 for step in steps), total + len(steps)
+    assert total >= 16
+    assert led / total > 0.9
+
+
+def test_few_hymns_leave_the_key_and_most_popular_songs_do(build: Callable[..., Any]) -> None:
+    leave = {style: 0 for style in ("popular", "hymn")}
+    for style in leave:
+        for seed in range(32):
+            song = build("C major", seed=seed)
+            pitches = melodize(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, style, song.seeds, song.rhymes)
+            leave[style] += any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
+    assert 2 * leave["hymn"] <= leave["popular"], leave
+    assert leave["popular"] >= 10, leave
+
+
+def test_a_tune_that_keeps_to_the_key_goes_on_in_it(build: Callable[..., Any]) -> None:
+    for seed in range(12):
+        song = build("C major", seed=seed)
+        plain = Directions({0: [60, 62, 64, 65, 67, 65, 64, 62, 60][: len(song.rhythm.lines[0].notes)]})
+        pitches = melodize(
+            *(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, "popular", song.seeds, song.rhymes),
+            directions=plain,
+        )
+        assert not any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
 
 
 def test_the_leading_note_drives_out_the_natural_seventh_over_its_chord(build: Callable[..., Any]) -> None:

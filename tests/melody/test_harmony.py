@@ -127,6 +127,18 @@ def test_the_same_seed_gives_the_same_plan_and_another_seed_another() -> None:
     assert plans[0] == plans[1] != plans[2]
 
 
+def test_songs_differ_in_how_often_their_chords_leave_the_key() -> None:
+    lyrics, rhythm = song("pop", num_lines=8)
+    key = Key(0, "major")
+    shares = []
+    for seed in range(40):
+        plan = plan_chords(lyrics, rhythm, key, "popular", seed)
+        foreign = [span.duration for span in plan if not span.chord.pitch_classes <= set(key.scale)]
+        shares.append(sum(foreign) / rhythm.end)
+    assert 4 <= sum(share == 0 for share in shares) <= 30
+    assert max(shares) > 0.15
+
+
 @pytest.mark.parametrize("mode", ["major", "minor"])
 @pytest.mark.parametrize("style", STYLES)
 def test_a_plan_in_another_key_is_the_same_plan_transposed(mode: str, style: str) -> None:
@@ -202,7 +214,7 @@ def test_minor_keys_have_a_major_dominant() -> None:
             assert span.chord.root != 9 or span.chord.quality == "m"
 
 
-def test_secondary_dominants_are_rare_and_resolve() -> None:
+def test_secondary_dominants_are_not_the_rule_and_resolve() -> None:
     count = total = 0
     for seed in range(60):
         lyrics, rhythm = song("pop", line_bars=4)
@@ -212,7 +224,7 @@ def test_secondary_dominants_are_rare_and_resolve() -> None:
             if one.chord.quality == "7" and one.chord.root != 7:
                 count += 1
                 assert two.chord.root in (one.chord.root, (one.chord.root + 5) % 12)
-    assert 0 < count / total < 0.1
+    assert 0 < count / total < 0.2  # in the lead sheets a fifth of the time
 
 
 def test_given_chords_go_round_anew_in_every_section() -> None:

@@ -119,6 +119,24 @@ def test_pitches_are_spelled_by_key_and_chord(
     assert spell_pitch(pitch, Key.parse(key), given_chord) == SpelledPitch(*spelled)
 
 
+@pytest.mark.parametrize(
+    ("pitch", "key", "chord", "following", "spelled"),
+    [
+        (63, "C major", "C", 64, ("D", 1, 4)),  # a neighbour stands on the next line or space
+        (63, "C major", "G", 62, ("E", -1, 4)),
+        (68, "C major", "F", 69, ("G", 1, 4)),
+        (60, "E major", "A", 61, ("B", 1, 3)),
+        (65, "E major", "B", 66, ("E", 1, 4)),
+        (68, "C major", "Fm", 69, ("A", -1, 4)),  # a chord tone is spelled as the chord has it
+        (62, "F# major", "B", 63, ("D", 0, 4)),  # no C double sharp
+    ],
+)
+def test_notes_that_lead_on_are_spelled_by_where_they_lead(
+    pitch: int, key: str, chord: str, following: int, spelled: tuple[str, int, int]
+) -> None:
+    assert spell_pitch(pitch, Key.parse(key), Chord.parse(chord), following) == SpelledPitch(*spelled)
+
+
 @given(pitch=st.integers(0, 127), tonic=st.integers(0, 11), mode=st.sampled_from(["major", "minor"]))
 def test_a_spelled_pitch_sounds_as_it_should(pitch: int, tonic: int, mode: str) -> None:
     spelled = spell_pitch(pitch, Key(tonic, mode), None)
