@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 def overlap(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
     """Return the overlapped area of two histograms, each summing to 1: sum of min(p, q). 1 means equal.
 
+    Either may also be a mapping of values to how often they occur, at least once in all.
+
     Source: pitch and duration distribution similarity (PD, DD) of Sheng et al., SongMASS (2021).
 
     >>> overlap([1, 2], [1, 1, 1, 2])

@@ -4,7 +4,8 @@
 
 Nothing is trained or tuned on these songs (see docs/data.md); `--development` judges on songs that are tuned on. The
 human column comes from the same code. For overlaps it holds two halves of the human songs, parted by song, and after
-the stroke all human songs beside the training songs: what notes drawn at random from the training songs reach.
+the stroke all human songs beside the training songs: what notes drawn at random from the training songs reach (where
+metre and mode are given: from those of the same metre and mode).
 """
 
 import argparse

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from functools import cache
 
+from align.meter import Meter
 from lyrics.document import Lyrics
 from lyrics.parse import parse_lyrics
 from melody.metrics import durations
 from pipeline.compose import compose
 from pipeline.evaluation import (
     chunks,
+    expected_in_kind,
     overlap_of_halves,
     register_lift,
     repeats_hold,
@@ -128,3 +130,12 @@ def test_halves_part_songs_and_not_verses() -> None:
     )
     assert overlap_of_halves([short, short, long, long], ["a", "a", "b", "b"], durations) == 0
     assert overlap_of_halves([short, long, short, long], ["a", "a", "b", "b"], durations) == 1
+
+
+def test_songs_are_expected_to_be_as_those_of_their_metre_and_mode() -> None:
+    plain = sung_from_song(song())
+    short, long = (replace(plain, notes=tuple(replace(n, duration=d) for n in plain.notes)) for d in (240, 480))
+    meter = next(Meter(*size) for size in ((3, 4), (4, 4)) if Meter(*size) != plain.meter)
+    other, half = replace(long, meter=meter), len(plain.notes) / 2
+    assert expected_in_kind([plain], [short, other], durations) == {2: 2 * half}
+    assert expected_in_kind([other], [short, long], durations) == {2: half, 4: half}
