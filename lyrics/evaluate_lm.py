@@ -97,9 +97,9 @@ def speed(model: LanguageModel, *, batch: int, prompt_tokens: int = 150, steps: 
     size = len(model.vocabulary)
     prefix = model.read(None, [(7 * number + 300) % size for number in range(prompt_tokens)])
     branches = model.branch(prefix, batch)
-    branches.step([300 % size] * batch)  # the first step warms up
+    branches.step([(300 + row) % size for row in range(batch)])  # the first step warms up
     wall, processor = time.perf_counter(), time.process_time()
     for step in range(steps):
-        branches.step([(400 + step) % size] * batch)
+        branches.step([(400 + step + row) % size for row in range(batch)])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     return Speed(batch, steps * batch / wall, processor / (steps * batch))

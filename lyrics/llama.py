@@ -1,62 +1,66 @@
 """The decoder of a Llama network with fewer, larger products: the same weights, the same numbers up to rounding.
 
 A step of two dozen candidates through transformers' modules spends half its time between the products. Here the three
-products before attention are one, so are the two of the feed-forward part, and nothing stands between them that is not
-needed. The weights are not copied: the network's own become views of the joined ones.
+products before attention are one, so are the two of the feed-forward part, their weights are laid out beforehand
+(lyrics/packed.py), and nothing stands between them that is not needed. The network's own weights become views of the
+joined ones; laying them out takes a copy, which large networks do without.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-Attend = Callable[..., tuple[Any, Any]]  # as transformers calls it; see lyrics/lm.py
+from lyrics.packed import Product
+from lyrics.token_tree import TokenTree
+
+_MOST_PACKED = 500_000_000  # weights of a network that are kept twice
 
 
 class LlamaDecoder:
-    """Runs rows of new tokens behind a memory of keys and values."""
+    """Runs the new tokens of a tree."""
 
-    def __init__(self, network: Any, attend: Attend) -> None:
+    def __init__(self, network: Any) -> None:
         """Join the weights of a network for which `can_run` holds."""
         import torch
 
         decoder = network.get_decoder()
-        self._attend = attend
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
         self._last_norm = decoder.norm
         self._layers = []
         self._num_heads = int(network.config.num_attention_heads)
+        pack = sum(weight.numel() for weight in decoder.parameters()) <= _MOST_PACKED
         with torch.inference_mode(False), torch.no_grad():
             for layer in decoder.layers:
                 attention, feed = layer.self_attn, layer.mlp
-                before = _join([attention.q_proj, attention.k_proj, attention.v_proj])
-                inner = _join([feed.gate_proj, feed.up_proj])
-                self._layers.append((layer, attention, before, attention.o_proj.weight, inner, feed.down_proj.weight))
+                before = Product(_join([attention.q_proj, attention.k_proj, attention.v_proj]), pack=pack)
+                inner = Product(_join([feed.gate_proj, feed.up_proj]), pack=pack)
+                after, down = Product(attention.o_proj.weight, pack=pack), Product(feed.down_proj.weight, pack=pack)
+                self._layers.append((layer, attention.scaling, before, after, inner, down))
 
-    def __call__(self, tokens: Any, start: int, memory: Any) -> Any:
-        """Return the states after `tokens` (B, T), which follow `start` earlier ones: (B, T, E)."""
+    def __call__(self, tree: TokenTree) -> Any:
+        """Return the states after the tokens of the new nodes, (N, E)."""
         import torch
-        from torch.nn.functional import linear, silu
+        from torch.nn.functional import silu
 
-        B, T = tokens.shape
+        tokens = torch.tensor([tree.tokens[node] for node in tree.new], device=self._embed.weight.device)
         states = self._embed(tokens)
-        positions = torch.arange(start, start + T, device=tokens.device)[None]
-        cosine, sine = (table[0, :, None] for table in self._rotary(states, positions))  # (T, 1, D)
+        N = len(states)
+        positions = torch.tensor([tree.positions], device=states.device)
+        cosine, sine = (table[0, :, None] for table in self._rotary(states, positions))  # (N, 1, D)
         half = cosine.shape[-1] // 2
         sine = sine[..., :half]
-        for layer, attention, before, after, inner, down in self._layers:
-            joined = linear(_normed(states, layer.input_layernorm), before).view(B, T, -1, 2 * half)
-            num_keys = (joined.shape[2] - self._num_heads) // 2
-            turned = joined[:, :, : self._num_heads + num_keys]
+        for index, (layer, scaling, before, after, inner, down) in enumerate(self._layers):
+            joined = before(_normed(states, layer.input_layernorm)).view(N, -1, 2 * half)
+            num_keys = (joined.shape[1] - self._num_heads) // 2
+            turned = joined[:, : self._num_heads + num_keys]
             rotated = turned * cosine
             rotated[..., :half].addcmul_(turned[..., half:], sine, value=-1)
             rotated[..., half:].addcmul_(turned[..., :half], sine)
-            rotated = rotated.transpose(1, 2)
-            query, key = rotated[:, : self._num_heads], rotated[:, self._num_heads :]
-            value = joined[:, :, self._num_heads + num_keys :].transpose(1, 2)
-            mixed, _ = self._attend(attention, query, key, value, None, attention.scaling, memory)
-            states = states + linear(mixed.reshape(B, T, -1), after)
-            gate, up = linear(_normed(states, layer.post_attention_layernorm), inner).chunk(2, -1)
-            states = states + linear(silu(gate) * up, down)
+            rotated = rotated.transpose(0, 1)
+            value = joined[:, self._num_heads + num_keys :].transpose(0, 1)
+            mixed = tree.attend(index, rotated[: self._num_heads] * scaling, rotated[self._num_heads :], value)
+            states = states + after(mixed.transpose(0, 1).reshape(N, -1))
+            gate, up = inner(_normed(states, layer.post_attention_layernorm)).chunk(2, -1)
+            states = states + down(silu(gate) * up)
         return _normed(states, self._last_norm)
 
 

@@ -8,15 +8,14 @@
     branches.step(tokens)                                   # one token for each
     model.score(song, [tokens, other_tokens])               # log probability of each token of given continuations
 
-Candidates share the keys and values of the prompt: attention reads them in one product for all, and only what a
-candidate has added is kept for each. That gives the same numbers as running every candidate alone. A model whose
+Candidates share what they have in common: the keys and values of the prompt, and every token that stands at the same
+place in several (lyrics/token_tree.py). That gives the same numbers as running every candidate alone. A model whose
 attention cannot be taken over so is run whole at every step: slower, and right.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from lyrics import prompt
 from lyrics.errors import ModelChoiceError, ModelFileError, need
 from lyrics.llama import LlamaDecoder, can_run
 from lyrics.model_store import DEFAULT_MODEL, find_or_pull, read_adapter, uses_adapter
+from lyrics.packed import Product
+from lyrics.token_tree import Text, TokenTree
 
 logger = logging.getLogger(__name__)
 
@@ -39,80 +40,111 @@ _SAME = 0.98  # correlation of what two ways to run a network say; 0.995 by roun
 _PRECISIONS = ("float32", "bfloat16", "int8")
 
 
-@dataclass(frozen=True, slots=True)
 class Prefix:
-    """A text that the model has read, ready to be continued; it is never changed."""
+    """A text to be continued; it is never changed. The model reads it when it is first asked what follows."""
 
-    tokens: tuple[int, ...]
-    log_probs: Floats = field(repr=False, compare=False)  # (V,): natural log probability of each next token
-    memory: "_Memory" = field(repr=False, compare=False)
+    def __init__(self, model: "LanguageModel", tokens: tuple[int, ...], before: "Prefix | None" = None) -> None:
+        """Take all tokens, those of `before` first."""
+        self.tokens = tokens
+        self._model = model
+        self._before = before  # None once this text has been read
+        self._known: tuple[Text, Any] | None = None
+
+    @property
+    def text(self) -> Text:
+        """Keys and values."""
+        return self._read()[0]
+
+    @property
+    def state(self) -> Any:
+        """The state after the last token, (E,)."""
+        return self._read()[1]
+
+    @cached_property
+    def log_probs(self) -> Floats:
+        """(V,): natural log probability of each next token."""
+        row: Floats = self._model.head.log_probs(self.state[None])[0]
+        return row
+
+    def _read(self) -> tuple[Text, Any]:
+        """Run what has not been read, and that of the texts before too, in one pass."""
+        if self._known is None:
+            unread = [self]
+            while (before := unread[-1]._before) is not None and before._known is None:
+                unread.append(before)
+            text = before._known[0] if before is not None and before._known else Text()
+            tree = TokenTree(text, len(self.tokens) - len(text.tokens))
+            last = tree.ROOT
+            ends = []
+            for prefix in reversed(unread):
+                done = len(text.tokens) + len(tree.tokens)
+                last = tree.grow(last, prefix.tokens[done:])[-1]
+                ends.append((prefix, last))
+            self._model.run(tree)
+            for prefix, last in ends:
+                prefix._known = tree.text_with(last), tree.states[last].clone()
+                prefix._before = None
+        assert self._known is not None
+        return self._known
 
 
-class _Memory:
-    """Keys and values of every layer: (1, heads, T, size) of what all branches share, (B, ...) of what each added."""
+class Head:
+    """What a network's states say of the next token, among all tokens or among some."""
 
-    def __init__(self, shared: dict[int, tuple[Any, Any]] | None = None) -> None:
-        self.shared = shared or {}
-        self.own: dict[int, tuple[Any, Any]] = {}
-
-    def add(self, layer: int, key: Any, value: Any) -> tuple[Any, Any]:
+    def __init__(self, network: Any, tokens: NDArray[np.int64] | None = None) -> None:
+        """Take the rows of the output layer that are needed."""
         import torch
 
-        if layer in self.own:
-            old_key, old_value = self.own[layer]
-            key, value = torch.cat([old_key, key], 2), torch.cat([old_value, value], 2)
-        self.own[layer] = key, value
-        return key, value
+        layer = network.get_output_embeddings()
+        columns = None if tokens is None else torch.from_numpy(tokens).to(network.device)
+        self._columns = None
+        self._product: Any = layer
+        if type(layer) is torch.nn.Linear and layer.bias is None:
+            with torch.inference_mode():
+                self._product = Product(layer.weight if columns is None else layer.weight[columns])
+        else:
+            self._columns = columns
 
-    def fold(self) -> "_Memory":
-        """Return a memory in which what one branch added is shared."""
+    def log_probs(self, states: Any) -> Floats:
+        """Return natural log probabilities, (N, tokens), which sum to 1 over the tokens that it was made for."""
         import torch
 
-        folded = {}
-        for layer, (key, value) in self.own.items():
-            if layer in self.shared:
-                old_key, old_value = self.shared[layer]
-                key, value = torch.cat([old_key, key], 2), torch.cat([old_value, value], 2)
-            folded[layer] = key, value
-        return _Memory(folded)
+        with torch.inference_mode():
+            return np.asarray(torch.log_softmax(self._logits(states), -1).cpu().numpy(), np.float32)
 
-    def keep(self, rows: Any) -> None:
-        self.own = {layer: (key[rows], value[rows]) for layer, (key, value) in self.own.items()}
+    def log_probs_of(self, states: Any, rows: Sequence[int], tokens: Sequence[int]) -> Floats:
+        """Return the natural log probability of each of the tokens after the state in its row."""
+        import torch
+
+        found = np.empty(len(rows), np.float32)
+        places = np.array(rows, np.int64)
+        with torch.inference_mode():
+            for start in range(0, len(states), _HEAD_ROWS):
+                logits = self._logits(states[start : start + _HEAD_ROWS])
+                here = np.flatnonzero((places >= start) & (places < start + _HEAD_ROWS))
+                picked = logits[places[here] - start, np.array(tokens, np.int64)[here]]
+                found[here] = (picked - logits.logsumexp(-1)[places[here] - start]).cpu().numpy()
+        return found
+
+    def _logits(self, states: Any) -> Any:
+        logits = self._product(states)
+        return (logits if self._columns is None else logits[:, self._columns]).float()
+
+
+_HEAD_ROWS = 64  # states at a time, as each has numbers for the whole vocabulary
 
 
 def _attend(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, memory: Any = None, **_: Any
 ) -> tuple[Any, None]:
-    """Attend to the shared prefix and to each branch's own tokens; `query` is (B, heads, time, size).
+    """Attend as transformers asks for it: new nodes of a TokenTree, or, without one, rows of plain text."""
+    from torch.nn.functional import scaled_dot_product_attention
 
-    The heads that share a key head are rows of one product, and for the shared prefix so are the branches.
-    """
-    import torch
-
-    B, H, T, D = query.shape
-    G = key.shape[1]  # key heads
     if memory is not None:
-        key, value = memory.add(module.layer_idx, key, value)
-    S = key.shape[2]
-    rows = query.reshape(B, G, H // G, T, D) * scaling
-    own = (rows.reshape(B, G, -1, D) @ key.transpose(2, 3)).view(B, G, H // G, T, S)
-    if T > 1:
-        future = torch.ones(T, S, dtype=torch.bool, device=query.device).triu(S - T + 1)
-        own = own.masked_fill(future, float("-inf"))
-    shared = memory.shared.get(module.layer_idx) if memory is not None else None
-    if shared is None:
-        weights = own.softmax(-1, torch.float32).to(query.dtype)
-        out = (weights.view(B, G, -1, S) @ value).view(B, G, H // G, T, D)
+        out = memory.attend(module.layer_idx, query[0] * scaling, key[0], value[0])[None]
     else:
-        past_key, past_value = shared[0][0], shared[1][0]  # (G, P, D)
-        P = past_key.shape[1]
-        flat = rows.transpose(0, 1).reshape(G, -1, D)
-        past = (flat @ past_key.transpose(1, 2)).view(G, B, H // G, T, P).transpose(0, 1)
-        weights = torch.cat([past, own], -1).softmax(-1, torch.float32).to(query.dtype)
-        flat = weights[..., :P].transpose(0, 1).reshape(G, -1, P)
-        out = (flat @ past_value).view(G, B, H // G, T, D).transpose(0, 1)
-        out = out + (weights[..., P:].reshape(B, G, -1, S) @ value).view(B, G, H // G, T, D)
-    return out.reshape(B, H, T, D).transpose(1, 2), None
+        out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
+    return out.transpose(1, 2), None
 
 
 def load_model(
@@ -353,31 +385,36 @@ class LanguageModel:
             if prefix is None:
                 raise ValueError("there is nothing to read")
             return prefix
-        memory = _Memory(prefix.memory.shared) if prefix else _Memory()
-        before = prefix.tokens if prefix else ()
-        log_probs = self._run([tokens], before, memory, 0)[0, -1]
-        return Prefix((*before, *tokens), log_probs, memory.fold() if self.shares_prefix else _Memory())
+        return Prefix(self, (*(prefix.tokens if prefix else ()), *tokens), prefix)
 
-    def branch(self, prefix: Prefix, count: int) -> "Branches":
-        """Begin `count` continuations of a prefix."""
-        return Branches(self, prefix, count)
+    def branch(self, prefix: Prefix, count: int, among: Head | None = None) -> "Branches":
+        """Begin `count` continuations of a prefix, by tokens of the whole vocabulary or among those of a head."""
+        return Branches(self, prefix, count, among or self.head)
 
-    def score(self, prefix: Prefix, continuations: Sequence[Sequence[int]], *, batch: int = 64) -> list[Floats]:
-        """Return the natural log probability of every token of each continuation."""
-        scores: list[Floats] = []
-        for start in range(0, len(continuations), batch):
-            part = [list(tokens) for tokens in continuations[start : start + batch]]
-            length = max(map(len, part), default=0)
-            if length > 1:  # padded at the end, where nothing before can see it
-                padded = [(tokens + [0] * length)[: length - 1] for tokens in part]
-                chosen = [(tokens + [0] * length)[1:length] for tokens in part]
-                rest = self._run(padded, prefix.tokens, _Memory(prefix.memory.shared), 0, chosen)[:, :, 0]
-            for row, tokens in enumerate(part):
-                first = [prefix.log_probs[token] for token in tokens[:1]]
-                scores.append(
-                    np.array([*first, *(rest[row, : len(tokens) - 1] if len(tokens) > 1 else ())], np.float32)
-                )
-        return scores
+    @cached_property
+    def head(self) -> Head:
+        """The output layer."""
+        return Head(self.network)
+
+    def head_of(self, tokens: NDArray[np.int64]) -> Head:
+        """Return the part of the output layer for some tokens, which is quicker: no other is thought possible."""
+        return Head(self.network, tokens)
+
+    def score(self, prefix: Prefix, continuations: Sequence[Sequence[int]]) -> list[Floats]:
+        """Return the natural log probability of every token of each continuation; what they share is run once."""
+        import torch
+
+        tree = TokenTree(prefix.text, max(map(len, continuations), default=0))
+        rows: list[int] = []  # of the states before each token, that of the prefix first
+        for tokens in continuations:
+            rows += [node + 1 for node in (tree.ROOT, *tree.grow(tree.ROOT, tokens[:-1]))[: len(tokens)]]
+        states = prefix.state[None]
+        if tree.new:
+            self.run(tree)
+            states = torch.cat([states, tree.states])
+        chosen = [token for tokens in continuations for token in tokens]
+        scores = self.head.log_probs_of(states, rows, chosen)
+        return np.split(scores, np.cumsum([len(tokens) for tokens in continuations])[:-1]) if continuations else []
 
     def sample(
         self,
@@ -412,76 +449,62 @@ class LanguageModel:
             return self.encode(text)
         return [token for item in text for token in (self.encode(item) if isinstance(item, str) else (int(item),))]
 
-    def _run(
-        self,
-        tokens: Sequence[Sequence[int]],
-        before: Sequence[int],
-        memory: _Memory,
-        done: int,
-        chosen: Sequence[Sequence[int]] | None = None,
-    ) -> Floats:
-        """Run rows of new tokens after `before` and `done` own tokens each; return log probabilities after the last.
-
-        With `chosen`, one token for every new one, return those tokens' log probabilities instead, (B, T, 1).
-        """
+    def run(self, tree: TokenTree) -> None:
+        """Run the new nodes of a tree."""
         import torch
 
         with torch.inference_mode():
-            device = self.network.device
-            rows = torch.tensor(tokens, device=device)
-            num_new = rows.shape[1]
             if self._decoder is not None:
-                hidden = self._decoder(rows, len(before) + done, memory)
+                states = self._decoder(tree)
             elif self.shares_prefix:
-                positions = torch.arange(num_new, device=device)[None] + len(before) + done
-                decoder = self.network.get_decoder()
-                hidden = decoder(input_ids=rows, position_ids=positions, use_cache=False, memory=memory)[0]
+                states = _run_shared(self.network, tree)
             else:
-                own = memory.own.get(0, (rows[:, :0], None))[0]
-                own = torch.cat([own.expand(rows.shape[0], -1), rows], 1)
-                memory.own[0] = own, own
-                start = torch.tensor([list(before)], dtype=rows.dtype, device=device).expand(rows.shape[0], -1)
-                hidden = self.network.get_decoder()(input_ids=torch.cat([start, own], 1), use_cache=False)[0]
-                hidden = hidden[:, -num_new:]
-            if chosen is None:
-                logits = self.network.get_output_embeddings()(hidden[:, -1:]).float()
-                return np.asarray(torch.log_softmax(logits, -1).cpu().numpy(), np.float32)
-            wanted = torch.tensor(chosen, device=device)[..., None]
-            parts = []
-            for column in range(num_new):  # one place at a time: (B, V), not (B, T, V), in memory
-                logits = self.network.get_output_embeddings()(hidden[:, column]).float()
-                parts.append(torch.log_softmax(logits, -1).gather(1, wanted[:, column]))
-            return np.asarray(torch.stack(parts, 1).cpu().numpy(), np.float32)
+                states = _run_whole(self.network, tree)
+            tree.finish(states)
 
 
 class Branches:
-    """Continuations of one prefix, a step at a time."""
+    """Continuations of one prefix, a step at a time; those that are equal so far are run once."""
 
-    def __init__(self, model: LanguageModel, prefix: Prefix, count: int) -> None:
+    def __init__(self, model: LanguageModel, prefix: Prefix, count: int, head: Head) -> None:
         """Begin `count` equal branches."""
         self._model = model
-        self._prefix = prefix
-        self._memory = _Memory(prefix.memory.shared)
-        self._done = 0
-        self.log_probs: Floats = np.repeat(prefix.log_probs[None], count, 0)  # (B, V)
+        self._head = head
+        self._tree = TokenTree(prefix.text)
+        self._nodes = [self._tree.ROOT] * count
+        self._table = head.log_probs(prefix.state[None])
+        self._rows = np.zeros(count, np.int64)
 
     def __len__(self) -> int:
         """Return the number of branches."""
-        return len(self.log_probs)
+        return len(self._nodes)
+
+    @property
+    def log_probs(self) -> Floats:
+        """(B, tokens of the head): natural log probability of what each expects next."""
+        return self._table[self._rows]
 
     def step(self, tokens: Sequence[int]) -> None:
         """Add one token to each branch and compute what each expects next."""
+        self.extend([(token,) for token in tokens])
+
+    def extend(self, tokens: Sequence[Sequence[int]]) -> None:
+        """Add one or more tokens to each branch, in one pass, and compute what each expects next."""
         if len(tokens) != len(self):
-            raise ValueError(f"there are {len(self)} branches, got {len(tokens)} tokens")
-        rows = [[int(token)] for token in tokens]
-        self.log_probs = self._model._run(rows, self._prefix.tokens, self._memory, self._done)[:, -1]
-        self._done += 1
+            raise ValueError(f"there are {len(self)} branches, got tokens for {len(tokens)}")
+        self._nodes = [
+            self._tree.grow(node, [int(token) for token in added])[-1]
+            for node, added in zip(self._nodes, tokens, strict=True)
+        ]
+        if self._tree.new:
+            self._model.run(self._tree)
+        nodes, self._rows = np.unique(np.array(self._nodes, np.int64), return_inverse=True)
+        self._table = self._head.log_probs(self._tree.states[nodes])
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep the branches with these numbers, in this order; a number may come twice."""
-        self.log_probs = self.log_probs[list(rows)]
-        if self._done:
-            self._memory.keep(list(rows))
+        self._nodes = [self._nodes[row] for row in rows]
+        self._rows = self._rows[list(rows)]
 
 
 def draw(log_probs: Floats, source: np.random.Generator, temperature: float = 1.0, top_p: float = 1.0) -> int:
@@ -504,18 +527,59 @@ def _quick_decoder(network: Any) -> LlamaDecoder | None:
 
     if not can_run(network):
         return None
-    tokens = _trial(network)
     with torch.inference_mode():
-        expected = network.get_decoder()(input_ids=tokens, use_cache=False)[0][:, 5:].flatten().float()
-    decoder = LlamaDecoder(network, _attend)
-    with torch.inference_mode():
-        memory = _Memory()
-        decoder(tokens[:, :5], 0, memory)
-        found = decoder(tokens[:, 5:], 5, memory.fold()).flatten().float()
-    if float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > _SAME:
+        expected = network.get_decoder()(input_ids=_trial(network), use_cache=False)[0][0]
+        decoder = LlamaDecoder(network)
+        found = _in_two_parts(network, decoder)
+    if _agree(found, expected):
         return decoder
     logger.debug("the quick decoder does not say the same as transformers; it is left out")
     return None
+
+
+def _run_shared(network: Any, tree: TokenTree) -> Any:
+    """Run the new nodes of a tree as one row of a network whose attention has been taken over."""
+    import torch
+
+    tokens = torch.tensor([[tree.tokens[node] for node in tree.new]], device=network.device)
+    positions = torch.tensor([tree.positions], device=network.device)
+    return network.get_decoder()(input_ids=tokens, position_ids=positions, use_cache=False, memory=tree)[0][0]
+
+
+def _run_whole(network: Any, tree: TokenTree) -> Any:
+    """Run the text and all that stands before each new node once more, a row for each that none is behind."""
+    import torch
+
+    new = tree.new
+    leaves = sorted(set(new) - {tree.parents[node] for node in new})
+    paths = [tree.path(leaf) for leaf in leaves]
+    length = max(map(len, paths))
+    start = len(tree.text.tokens)
+    rows = [  # padded at the end, where nothing before can see it
+        (*tree.text.tokens, *(tree.tokens[node] for node in path), *[0] * (length - len(path))) for path in paths
+    ]
+    hidden = network.get_decoder()(input_ids=torch.tensor(rows, device=network.device), use_cache=False)[0]
+    places = {node: (row, start + place) for row, path in enumerate(paths) for place, node in enumerate(path)}
+    return torch.stack([hidden[places[node]] for node in new])
+
+
+def _in_two_parts(network: Any, run: Callable[[TokenTree], Any]) -> Any:
+    """Return the states after the tokens of a trial, the last of which are read behind the first."""
+    tokens = _trial(network)[0].tolist()
+    first = TokenTree(Text())
+    first.grow(first.ROOT, tokens[:5])
+    first.finish(run(first))
+    second = TokenTree(first.text_with(4))
+    second.grow(second.ROOT, tokens[5:])
+    return run(second)
+
+
+def _agree(found: Any, expected: Any) -> bool:
+    """Whether the last states are the same up to rounding."""
+    import torch
+
+    pair = torch.stack([found.flatten().float(), expected[-len(found) :].flatten().float()])
+    return float(torch.corrcoef(pair)[0, 1]) > _SAME
 
 
 def _trial(network: Any) -> Any:
@@ -541,19 +605,11 @@ def _take_over_attention(network: Any) -> bool:
     AttentionInterface.register(_ATTENTION, _attend)
     AttentionMaskInterface.register(_ATTENTION, lambda *args, **kwargs: None)
     before = config._attn_implementation
-    tokens = _trial(network)
     with torch.inference_mode():
-        expected = network(input_ids=tokens, use_cache=False).logits[0, -1].float()
+        expected = network.get_decoder()(input_ids=_trial(network), use_cache=False)[0][0]
         try:
             network.set_attn_implementation(_ATTENTION)
-            decoder = network.get_decoder()
-            first = _Memory()
-            decoder(input_ids=tokens[:, :5], use_cache=False, memory=first)
-            second = first.fold()
-            positions = torch.arange(5, 8, device=network.device)[None]
-            hidden = decoder(input_ids=tokens[:, 5:], position_ids=positions, use_cache=False, memory=second)[0]
-            found = network.get_output_embeddings()(hidden[:, -1])[0].float()
-            same = float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > _SAME
+            same = _agree(_in_two_parts(network, lambda tree: _run_shared(network, tree)), expected)
         except (TypeError, ValueError, AttributeError, KeyError, RuntimeError) as error:
             logger.debug("attention cannot be taken over: %s", error)
             same = False

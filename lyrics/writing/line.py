@@ -312,7 +312,7 @@ class LineWriter:
         close = tuple(self.model.encode(cue_end()))
         lines = [(*close, *candidate.tokens, self.model.newline) for _, candidate in kept]
         firsts = [len(close) + candidate.num_fixed for _, candidate in kept]  # what follows an opening
-        told = self._without_end_words(prefix, kept, lines, close)
+        told = self.model.score(prefix, lines)
         complete = weights.complete * (0.5 if slot.goes_on else 1.0)
         for (item, _), first, scores in zip(kept, firsts, told, strict=True):
             item.score += weights.likelihood * float(scores[first:].mean())
@@ -328,22 +328,6 @@ class LineWriter:
             gain = float(told[index][first:-1].mean() - without[len(number) + first :].mean())
             kept[index][0].score += weights.information * min(gain, _MOST_GAIN) + theme * float(meaning)
         return [kept[index][0] for index in best]
-
-    def _without_end_words(
-        self,
-        prefix: Prefix,
-        kept: Sequence[tuple[Found, Candidate]],
-        lines: Sequence[tuple[int, ...]],
-        close: tuple[int, ...],
-    ) -> list[Floats]:
-        """Return the log probabilities of the cue, tokens and end of each line for a model not told its end word."""
-        unknown = [index for index, (_, candidate) in enumerate(kept) if candidate.cue != close]
-        scores = dict(zip(unknown, self.model.score(prefix, [lines[index] for index in unknown]), strict=True))
-        for index, (_, candidate) in enumerate(kept):
-            if index not in scores:  # sampled so, and known
-                own = (*[0.0] * len(close), *candidate.log_probs, candidate.log_end)
-                scores[index] = np.array(own, np.float32)
-        return [scores[index] for index in range(len(kept))]
 
     def _checked(self, text: str, slot: Slot, beside: Neighbours) -> Line | None:
         """Read a line as `compose` will; None if it is not sung as planned (a word said otherwise in company)."""

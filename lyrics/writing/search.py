@@ -48,15 +48,13 @@ class Candidate:
     cue: tuple[int, ...]  # what stands between the number of syllables and the line
     log_cue: float  # of its end word, 0 without one
     tokens: tuple[int, ...]
-    log_probs: tuple[float, ...]  # of each token, given what stands before it
-    log_end: float  # of a line end after the last one; 0, and not known, for a line toward an end word
+    log_probs: tuple[float, ...]  # of each token among those of the vocabulary, given what stands before it
     num_fixed: int = 0  # tokens of an opening
 
     @property
     def likelihood(self) -> float:
-        """Mean log probability of the tokens, the line end and the end word in the cue."""
-        number = len(self.tokens) + 1 + bool(self.log_cue)
-        return (sum(self.log_probs) + self.log_end + self.log_cue) / number
+        """Mean log probability of the tokens and the end word in the cue."""
+        return (sum(self.log_probs) + self.log_cue) / (len(self.tokens) + bool(self.log_cue))
 
 
 class _Tree:
@@ -67,10 +65,12 @@ class _Tree:
         self.word = [-1]  # the word that ends at a node
         self.parent = [-1]
         self.kinds = [0]  # of the words at a node and below, a bit for each
+        self.tokens: set[int] = set()
 
     def add(self, tokens: Sequence[int], word: int, kind: int) -> int:
         """Add a word; return its node."""
         node = 0
+        self.tokens.update(tokens)
         self.kinds[0] |= 1 << kind
         for token in tokens:
             child = self.children[node].get(token)
@@ -131,7 +131,11 @@ class Vocabulary:
         comma = encode([","], add_special_tokens=False)["input_ids"][0]
         self.comma = comma[0] if len(comma) == 1 else None
         marks = encode(["\n", ".", "!", "?", ";"], add_special_tokens=False)["input_ids"]
-        self.ends = np.array(sorted({tokens[0] for tokens in marks if len(tokens) == 1} | {model.newline}))
+        ends = sorted({tokens[0] for tokens in marks if len(tokens) == 1} | {model.newline})
+        # All tokens that walks choose among, and those that would end a line: where it is at an end, no word is likely.
+        commas = [] if self.comma is None else [self.comma]
+        self.tokens = np.unique([*ends, *commas, *(token for tree in self.trees for token in tree.tokens)])
+        self.head = model.head_of(self.tokens)
 
     def text(self, candidate: Candidate) -> str:
         """Write a line."""
@@ -149,6 +153,7 @@ class _Options:
     """What may follow a state: tokens that go on with its word, then, if it is complete, tokens that begin another."""
 
     tokens: NDArray[np.int64]
+    places: NDArray[np.int64]  # of the tokens among those of the vocabulary
     nodes: NDArray[np.int64]  # where each of them leads
     tree: int  # of those that go on
     used: int
@@ -261,8 +266,9 @@ class LineSearch:
                     tokens, nodes = np.append(tokens, vocabulary.comma), np.append(nodes, 0)
         begins = [used] * bool(going_on) + [used_after] * (len(tokens) > len(going_on))
         ending = word >= 0 and bool(begins) and all(place + self._least >= self.num_syllables for place in begins)
+        places = np.searchsorted(vocabulary.tokens, tokens)
         return _Options(
-            tokens, nodes, tree, used, len(going_on), word if complete else -1, used_after, comma, ending, final
+            tokens, places, nodes, tree, used, len(going_on), word if complete else -1, used_after, comma, ending, final
         )
 
 
@@ -286,7 +292,7 @@ def sample(
     opening: Sequence[int] = (),
     comma: bool = False,
 ) -> list[Candidate]:
-    """Sample candidates for a line; the prefix ends on its number of syllables, and all cues have the same length.
+    """Sample candidates for a line; the prefix ends on its number of syllables.
 
     `bias` (V,) is added to the log probabilities of tokens: how welcome the words are that begin with them. Where only
     an end word is left to choose, walks and end words are paired so that they suit each other best. With `opening`
@@ -295,22 +301,14 @@ def sample(
     if not starts:
         return []
     vocabulary = starts[0].search.vocabulary
-    if all(start.cue == starts[0].cue for start in starts):
-        branches = model.branch(model.read(prefix, starts[0].cue), sum(start.count for start in starts))
-    else:  # each cue is read once, then shared out
-        branches = model.branch(prefix, len(starts))
-        for tokens in zip(*(start.cue for start in starts), strict=True):
-            branches.step(tokens)
-        branches.keep([row for row, start in enumerate(starts) for _ in range(start.count)])
+    branches = model.branch(prefix, sum(start.count for start in starts), vocabulary.head)
     walks = [
         walk
         for start in starts
         for walk in [_begin(start, vocabulary, opening, comma=comma)]
         for _ in range(start.count)
     ]
-    if walks:
-        for token in walks[0].tokens:
-            branches.step([token] * len(walks))
+    branches.extend([(*walk.start.cue, *walk.tokens) for walk in walks])
     found: list[Candidate] = []
     num_walks = len(walks)
     while walks:
@@ -321,13 +319,9 @@ def sample(
         num_ending = 0
         for row, walk in enumerate(walks):
             options = walk.start.search.options(walk.state)
-            if options.final >= 0:
-                log_end = float(np.logaddexp.reduce(log_probs[row, vocabulary.ends]))
-                found.append(walk.finish(options.final, log_end))
-                continue
             if not len(options.tokens):
                 continue
-            allowed = log_probs[row, options.tokens].astype(np.float64)
+            allowed = log_probs[row, options.places].astype(np.float64)
             liked = allowed + bias[options.tokens]
             if options.ending:
                 num_ending += 1
@@ -355,8 +349,8 @@ def sample(
             options = search.options(walks[row].state)
             walk = walks[row].step(options, pick, log_prob, float(bias[options.tokens[pick]]))
             final = search.options(walk.state).final
-            if walk.start.log_cue and final >= 0:  # a line toward an end word is scored anew: how it ends is asked then
-                found.append(walk.finish(final, 0.0))
+            if final >= 0:
+                found.append(walk.finish(final))
             else:
                 moved.append(walk)
                 rows.append(row)
@@ -426,7 +420,7 @@ class _Walk:
             self.start, options.state(pick), words, commas, tokens, (*self.log_probs, log_prob), liking, self.num_fixed
         )
 
-    def finish(self, word: int, log_end: float) -> Candidate:
+    def finish(self, word: int) -> Candidate:
         start = self.start
         return Candidate(
             (*self.words, word),
@@ -435,6 +429,5 @@ class _Walk:
             start.log_cue,
             self.tokens,
             self.log_probs,
-            log_end,
             self.num_fixed,
         )

@@ -35,6 +35,19 @@ def plain_log_probs(model: Any, tokens: list[int]) -> Any:
         return torch.log_softmax(network(input_ids=torch.tensor([tokens])).logits[0], -1).numpy()
 
 
+def count_runs(model: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the number of tokens of every pass through the network be written down."""
+    sizes: list[int] = []
+    run = model.run
+
+    def counted(tree: Any) -> None:
+        sizes.append(len(tree.new))
+        run(tree)
+
+    monkeypatch.setattr(model, "run", counted)
+    return sizes
+
+
 def test_reading_in_pieces_is_reading_at_once(model: Any) -> None:
     whole = model.start(BRIEF)
     pieces = model.read(whole, [prompt.tag(Role.VERSE), prompt.cue(8, "train")])
@@ -71,6 +84,66 @@ def test_scores_are_those_of_the_whole_text(model: Any) -> None:
     for tokens, scores in zip(texts, model.score(prefix, texts), strict=True):
         rows = plain_log_probs(model, [*prefix.tokens, *tokens])[len(prefix.tokens) - 1 :]
         assert np.allclose(scores, [row[token] for row, token in zip(rows, tokens, strict=False)], atol=1e-4)
+
+
+def test_branches_may_take_tokens_of_different_number_at_once(model: Any) -> None:
+    prefix = model.read(model.start(BRIEF), LINE)
+    branches = model.branch(prefix, 3)
+    branches.extend([(10, 11, 12), (20,), (10, 11)])
+    for row, added in enumerate(([10, 11, 12], [20], [10, 11])):
+        expected = plain_log_probs(model, [*prefix.tokens, *added])[-1]
+        assert np.allclose(branches.log_probs[row], expected, atol=1e-4)
+
+
+def test_what_branches_share_is_run_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = model.read(model.start(BRIEF), LINE)
+    branches = model.branch(prefix, 4)
+    sizes = count_runs(model, monkeypatch)
+    branches.step([10, 10, 20, 10])
+    branches.step([11, 11, 11, 12])
+    model.score(prefix, [[10, 11, 12], [10, 11, 13], [10, 14, 15]])
+    assert sizes == [2, 3, 3]
+    expected = plain_log_probs(model, [*prefix.tokens, 10, 11])[-1]
+    assert np.allclose(branches.log_probs[:2], expected, atol=1e-4)
+
+
+def test_a_head_of_some_tokens_says_what_is_likely_among_them(model: Any) -> None:
+    prefix = model.start(BRIEF)
+    some = np.array([7, 10, 11, 30])
+    branches = model.branch(prefix, 2, model.head_of(some))
+    branches.step([10, 20])
+    for row, added in enumerate((10, 20)):
+        whole = plain_log_probs(model, [*prefix.tokens, added])[-1][some]
+        expected = whole - np.logaddexp.reduce(whole)
+        assert np.allclose(branches.log_probs[row], expected, atol=1e-4)
+
+
+def test_texts_that_follow_each_other_are_read_in_one_pass(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = count_runs(model, monkeypatch)
+    start = model.start(BRIEF)
+    verse = model.read(start, prompt.tag(Role.VERSE))
+    line = model.read(verse, LINE)
+    assert not runs
+    line.log_probs, verse.log_probs, start.log_probs  # noqa: B018
+    assert runs == [len(line.tokens)]
+    assert np.allclose(verse.log_probs, plain_log_probs(model, list(verse.tokens))[-1], atol=1e-4)
+    other = model.read(verse, " another line\n")
+    assert np.allclose(other.log_probs, plain_log_probs(model, list(other.tokens))[-1], atol=1e-4)
+    assert sum(runs) == len(line.tokens) + len(other.tokens) - len(verse.tokens)
+
+
+def test_a_product_with_a_weight_laid_out_beforehand_is_the_product() -> None:
+    import torch
+
+    from lyrics.packed import Product
+
+    weight = torch.randn(40, 24)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 0.1)):
+        for rows in (torch.randn(1, 24), torch.randn(9, 24)):
+            expected = rows @ weight.T
+            for product in (Product(weight.to(dtype)), Product(weight.to(dtype), pack=False)):
+                assert torch.allclose(product(rows.to(dtype)).float(), expected, atol=tolerance, rtol=0.05)
+    assert Product(weight, pack=False).packed is None
 
 
 def test_the_same_seed_samples_the_same_lines_up_to_the_line_break(model: Any) -> None:
