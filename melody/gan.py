@@ -322,9 +322,9 @@ def train_gan(
     device = accelerator.device
     network.to(device)
     judge.to(device)
-    watched = _watched(data, config)
+    watched, num_different = _watched(data, config)
     real_lines = note_lines(make_batch(watched, config.model), config.model)
-    people = distinct(real_lines, 4)
+    people = distinct(real_lines[:num_different], 4)
     began = time.monotonic()
     stopped = bool(rows) and bool(_reason_to_stop(rows, settings.patience, people))
     for number in range(len(rows), settings.rounds + 1 if not stopped else 0):
@@ -349,7 +349,7 @@ def train_gan(
         sung = sing(network.model(), watched, np.random.default_rng((config.seed, 8)))
         lines = note_lines(sung.batch, config.model)
         score = distance(lines, real_lines)
-        varied = distinct(lines, 4)
+        varied = distinct(lines[:num_different], 4)
         means = {name: float(np.mean(values)) if values else 0.0 for name, values in losses.items()}
         rows.append(
             {
@@ -402,12 +402,13 @@ def _reason_to_stop(rows: Sequence[dict[str, float]], patience: int, people: flo
     return ""
 
 
-def _watched(data: Data, config: TrainJointConfig) -> list[JointExample]:
-    """Windows of validation melodies, as many as are sung for the score (some several times)."""
+def _watched(data: Data, config: TrainJointConfig) -> tuple[list[JointExample], int]:
+    """Windows of validation melodies, as many as are sung for the score, and how many of them differ: the first."""
     pool = windows(data.validation, config, None)
     if not pool:
         raise ValueError(f"no validation melody has {config.gan.window} notes: choose a shorter window")
-    return [pool[index % len(pool)] for index in range(config.gan.samples)]
+    watched = [pool[index % len(pool)] for index in range(config.gan.samples)]
+    return watched, min(len(pool), len(watched))
 
 
 def _draw(examples: Sequence[JointExample], config: TrainJointConfig, draws: np.random.Generator) -> list[JointExample]:
