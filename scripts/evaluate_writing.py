@@ -2,9 +2,19 @@
 
     python scripts/evaluate_writing.py --verse DATA [--themes scripts/themes.txt] [--limit 0] [--json table.json]
 
-Three columns. "ours" is `songwright write`. "base" is the same language model without our adapter writing as many
-lines freely: after the same examples and theme it is only told how many syllables a line should have.
-"people" is the held-out verse of `lyrics.verse` (DATA is the folder with its tables), whose poems no one trained on.
+Up to four columns. "ours" is `songwright write`. "base" is the same language model without our adapter writing as many
+lines freely: after the same examples and theme it is only told how many syllables a line should have. "bare" is our
+search with that model, so without the adapter. "people" is the held-out verse of `lyrics.verse` (DATA is the folder
+with its tables), whose poems no one trained on.
+
+A full run takes hours, so every lyric is stored at once, in `--store DIR`; a run that was ended is taken up where it
+stopped. Two processes share the work, and a last call measures what is there:
+
+    python scripts/evaluate_writing.py --store DIR --shard 0/2 &
+    python scripts/evaluate_writing.py --store DIR --shard 1/2 &
+    wait; python scripts/evaluate_writing.py --store DIR --verse DATA --json table.json --show lyrics.txt
+
+Lyrics are written in a shuffled order, so that the first of them are a fair sample; `--measure` only measures those.
 
 Rows: lines with the exact number of syllables; lines whose rhyme is as asked (perfect or slant by the dictionary), the
 perfect ones among those, and identities among all rhyming lines; sections as asked; lines that share six words in a row
@@ -18,9 +28,11 @@ import itertools
 import json
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +53,7 @@ from lyrics.writing.request import UNRHYMED, Request, SectionPlan, resolve
 from lyrics.writing.writer import write
 
 FORMS = ("V-C-V-C-B-C", "V-V-V", "V-P-C-V-P-C")
+WRITERS = ("ours", "base", "bare")
 _RUN = 6  # words
 
 
@@ -93,6 +106,31 @@ class Column:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One lyric to write: its number is its place among all themes and forms, and gives its seed."""
+
+    number: int
+    writer: str  # a column
+    request: Request
+
+    @property
+    def name(self) -> str:
+        """The key under which it is stored."""
+        request = self.request
+        return f"{self.writer} / {request.theme} / {request.form} / {request.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A lyric as it is stored; no sections if there was an error."""
+
+    name: str
+    sections: list[list[str]]  # without those that only come back
+    seconds: float
+    error: str = ""
+
+
 def main() -> None:
     """Write, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -103,56 +141,122 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", help="as in songwright write")
     parser.add_argument("--candidates", type=int, default=Effort().candidates)
-    parser.add_argument("--without-adapter", action="store_true", help="write with the bare model instead")
-    parser.add_argument("--only-ours", action="store_true", help="do not let the bare model write beside")
+    parser.add_argument("--writers", nargs="+", choices=WRITERS, default=["ours", "base"], help="the columns")
+    parser.add_argument("--store", type=Path, help="folder that keeps each lyric once it is written")
+    parser.add_argument("--shard", default="0/1", help="1/2 writes the second half, and measures nothing")
+    parser.add_argument("--measure", action="store_true", help="write nothing; measure what is stored")
     parser.add_argument("--json", type=Path, help="also write the table here")
     parser.add_argument("--show", type=Path, help="also write all lyrics here")
     options = parser.parse_args()
+    shard, num_shards = map(int, options.shard.split("/"))
+    if num_shards > 1 and not options.store:
+        parser.error("--shard needs a --store")
 
     themes = [line.strip() for line in options.themes.read_text(encoding="utf-8").splitlines() if line.strip()]
     if options.limit:
         themes = themes[:: max(1, len(themes) // options.limit)][: options.limit]
-    arguments = (options.model,) if options.model else ()
-    base = load_model(*arguments, adapter=False)
-    model = base if options.without_adapter or options.model else load_model()
-    if not options.model:
-        base.adapted = True  # the same prompts for both, so that only the weights differ
+    pairs = list(itertools.product(themes, options.forms))
+    requests = [Request(theme, form=form, seed=options.seed + number) for number, (theme, form) in enumerate(pairs)]
+    order = list(range(len(requests)))
+    random.Random(0).shuffle(order)
+    shares = [order[place::num_shards] for place in range(num_shards)]
+    tasks = [Task(number, writer, requests[number]) for number in shares[shard] for writer in options.writers]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(options.store or Path(folder), f"{shard}-of-{num_shards}")
+        models = _Models(options.model)
+        if not options.measure:
+            _write_all(tasks, store, models, Effort(candidates=options.candidates))
+        if num_shards == 1:
+            _measure(sorted(tasks, key=lambda task: task.number), store, models, options)
+
+
+class Store:
+    """Lyrics by name, each a line of JSON in a file of its own process; a line cut by a kill is left out."""
+
+    def __init__(self, folder: Path, part: str) -> None:
+        """Read what all processes have stored in the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / f"lyrics-{part}.jsonl"
+        self.found: dict[str, Written] = {}
+        for path in sorted(folder.glob("lyrics-*.jsonl")):
+            for row in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    written = Written(**json.loads(row))
+                except (ValueError, TypeError):
+                    continue
+                self.found[written.name] = written
+
+    def add(self, written: Written) -> None:
+        """Keep a lyric; a line that was cut before is ended first."""
+        cut = self._file.exists() and not self._file.read_bytes().endswith(b"\n")
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write("\n" * cut + json.dumps(asdict(written)) + "\n")
+        self.found[written.name] = written
+
+
+class _Models:
+    """The language models, each loaded when it is first asked for."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    @cached_property
+    def base(self) -> LanguageModel:
+        """The bare model; the default one is asked in the words of our adapter, so that only the weights differ."""
+        model = load_model(*([self._name] if self._name else []), adapter=False)
+        model.adapted = not self._name
+        return model
+
+    @cached_property
+    def ours(self) -> LanguageModel:
+        return self.base if self._name else load_model()
+
+
+def _write_all(tasks: Sequence[Task], store: Store, models: _Models, effort: Effort) -> None:
+    missing = [task for task in tasks if task.name not in store.found]
+    for done, task in enumerate(missing, 1):
+        plans = resolve(task.request, Pronouncer())
+        writer, model = {
+            "ours": (_constrained, models.ours),
+            "base": (_freely, models.base),
+            "bare": (_constrained, models.base),
+        }[task.writer]
+        start = time.process_time()
+        try:
+            sections, error = writer(task.request, plans, model, effort), ""
+        except RequestError as failure:
+            sections, error = [], str(failure)
+        store.add(Written(task.name, sections, round(time.process_time() - start, 2), error))
+        print(f"{done}/{len(missing)} {task.name}", flush=True)
+
+
+def _measure(tasks: Sequence[Task], store: Store, models: _Models, options: argparse.Namespace) -> None:
+    """Measure the lyrics that are stored, print the table, and write what the options ask for."""
     runs, people = _verse(options.verse) if options.verse else (frozenset(), [])
-    effort = Effort(candidates=options.candidates)
-    ours, free, human = Column(), Column(), Column()
+    columns = {writer: Column() for writer in options.writers} | {"people": Column()}
     shown: list[str] = []
-    for number, (theme, form) in enumerate(itertools.product(themes, options.forms)):
-        request = Request(theme, form=form, seed=options.seed + number)
-        plans = resolve(request, Pronouncer())
-        for column, name, writer in ((ours, "ours", _constrained), (free, "base", _freely)):
-            if column is free and options.only_ours:
-                continue
-            start = time.process_time()
-            try:
-                sections = writer(request, plans, model if column is ours else base, effort)
-            except RequestError as error:
-                shown.append(f"{theme} / {form} / {name}: {error}")
-                column.lyrics += 1
-                continue
-            column.seconds.append(time.process_time() - start)
-            count(column, theme, plans, sections, base, runs)
-            shown.append(f"{theme} / {form} / {name} / {number}\n\n" + "\n\n".join(map("\n".join, sections)))
-        if options.show:
-            options.show.write_text("\n\n---\n\n".join(shown) + "\n", encoding="utf-8")
-        print(f"{number + 1}/{len(themes) * len(options.forms)} {theme}", flush=True)
-        if options.json:  # so far, in case it is interrupted
-            _save(options, len(themes), {"ours": ours.row(), "base": free.row()})
-    _count_people(human, people, base, ours.lines)
-    columns = {"ours": ours, "base": free, "people": human}
-    num_pairs = min(column.pairs() for column in columns.values() if column.pairs())  # the same amount of text for all
-    rows = {name: column.row(num_pairs) for name, column in columns.items()}
+    for task in tasks:
+        written = store.found.get(task.name)
+        if written is None:
+            continue
+        column = columns[task.writer]
+        shown.append(f"{task.name}: {written.error}" if written.error else task.name)
+        if written.error:
+            column.lyrics += 1
+            continue
+        column.seconds.append(written.seconds)
+        plans = resolve(task.request, Pronouncer())
+        count(column, task.request.theme, plans, written.sections, models.base, runs)
+        shown[-1] += "\n\n" + "\n\n".join(map("\n".join, written.sections))
+    _count_people(columns["people"], people, models.base, max(column.lines for column in columns.values()))
+    num_pairs = min((column.pairs() for column in columns.values() if column.pairs()), default=None)
+    rows = {name: column.row(num_pairs) for name, column in columns.items()}  # the same amount of text for all
     _print(rows)
+    if options.show:
+        options.show.write_text("\n\n---\n\n".join(shown) + "\n", encoding="utf-8")
     if options.json:
-        _save(options, len(themes), rows)
-
-
-def _save(options: argparse.Namespace, num_themes: int, rows: dict[str, dict[str, float | None]]) -> None:
-    options.json.write_text(json.dumps({"themes": num_themes, "forms": options.forms} | rows, indent=2) + "\n")
+        about = {"themes": len({task.request.theme for task in tasks}), "forms": options.forms}
+        options.json.write_text(json.dumps(about | rows, indent=2) + "\n")
 
 
 Sections = list[list[str]]
@@ -283,7 +387,7 @@ def _count_people(column: Column, poems: list[Poem], base: LanguageModel, num_li
 
 def _print(rows: dict[str, dict[str, float | None]]) -> None:
     table = Table("measure", *rows)
-    for name in rows["ours"]:
+    for name in next(iter(rows.values())):
         values = [rows[column][name] for column in rows]
         table.add_row(name, *("-" if value is None else f"{value:g}" for value in values))
     Console().print(table)
