@@ -158,13 +158,17 @@ def load_model(
     MissingExtraError without the extra `lm`.
     """
     need("writing lyrics", "lm", "torch", "transformers", "safetensors")
+    import copy
+
     folder = find_or_pull(name)
     with quiet():
         import torch
 
         network, tokenizer = load_bare(folder, name)
         chosen = (read_adapter() if uses_adapter(name) else None) if adapter is True else (adapter or None)
+        bare = None
         if chosen is not None:
+            bare = copy.deepcopy(network)
             merge_adapter(network, chosen)
         if precision is None:
             precision = _fastest_precision()
@@ -176,7 +180,10 @@ def load_model(
             network = quantized(network)
         else:
             network = network.to(getattr(torch, precision)).eval()
-    return LanguageModel(network, tokenizer, name, adapted=chosen is not None, shares_prefix=shares_prefix)
+        model = LanguageModel(network, tokenizer, name, adapted=chosen is not None, shares_prefix=shares_prefix)
+        if bare is not None:
+            model.bare = LanguageModel(bare.to(getattr(torch, _fastest_precision())).eval(), tokenizer, name)
+    return model
 
 
 @contextmanager
@@ -348,10 +355,16 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.name = name
         self.adapted = adapted  # whether it has learned the prompts of lyrics/prompt.py
+        self.bare: LanguageModel = self  # the same model without an adapter, for judging what is written
         self._decoder = _quick_decoder(network) if shares_prefix is None else None
         if shares_prefix is None:
             shares_prefix = self._decoder is not None or _take_over_attention(network)
         self.shares_prefix = shares_prefix
+
+    @property
+    def num_tokens(self) -> int:
+        """The size of the vocabulary."""
+        return int(self.network.config.vocab_size)
 
     @cached_property
     def newline(self) -> int:

@@ -5,11 +5,13 @@ end, and new. Likelihood alone picks loops and lines that say nothing; what a li
 costs, and so does its least likely word: one word that does not fit spoils a line that is likely on the whole.
 """
 
+import copy
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, pairwise
 
@@ -18,15 +20,18 @@ import numpy as np
 from lyrics.document import Line, LyricsError, Role
 from lyrics.function_words import is_function_word
 from lyrics.lm import LanguageModel, Prefix
+from lyrics.mood import find_mood
 from lyrics.parse import parse_lyrics
 from lyrics.prompt import Brief, cue, cue_end, cue_number, opening, tag, written
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
+from lyrics.writing.hook import is_telling, weakness
+from lyrics.writing.images import plan_images
 from lyrics.writing.plan import Slot, may_end
-from lyrics.writing.request import Request
-from lyrics.writing.search import Candidate, LineSearch, Start, Vocabulary, sample
+from lyrics.writing.request import UNRHYMED, Request
+from lyrics.writing.search import Candidate, LineSearch, Start, Vocabulary, fits_metre, sample
 from lyrics.writing.voice import Voice
-from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, lexicon, moods
+from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, lexicon, moods, same_stem, stem
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +42,18 @@ _MOOD_POINTS = {
     "happy": (0.6, 0.3),
     "excited": (0.5, 0.7),
 }
+_END_HEAT = 0.6  # how freely end words are chosen that the model is told; at 1 some are odd
 _SLANT_TOLD = 2.5  # nats: how much likelier a slant rhyme must be than a perfect one to be tried
+_SHARE = 0.6  # of the effort for a line, where several ways lead to it
+_TITLES = 2  # phrases of the theme that are tried
+_TITLE_WALKS = 4  # candidates for a hook that ends on a phrase of the theme
+_WAYS = 4  # beginnings that are tried for a line that must have a word
 _PARTNERS = 4  # words that must rhyme with the end of a line that another one answers, each of them
 _COMMON_END = 60  # as often at the end of a line of the open verse: with rarer ones there is seldom a good line
 _LINKS = frozenset("and but so or for then because".split())
+_GLOOM = -0.55  # valence of words of death and dread
+_GLOOM_NEAR = 1.8  # standard deviations: nearer to the theme they are welcome
+_GLOOMY_MOODS = ("sad", "dark")
 _WEAK = 4.0  # nats: a word less likely than this is felt not to fit
 _MOST_GAIN = 1.0  # nats per token that knowing the theme may count
 
@@ -52,11 +65,22 @@ class Effort:
     candidates: int = 20  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
-    good: float = -2.0  # a score of a hook, or of a line that rhymes, that needs no further round
-    fair: float = -2.6  # the same for other lines
-    examined: int = 12  # candidates whose likelihood is computed anew, without knowing the end word
-    compared: int = 6  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
-    temperature: float = 0.75
+    good: float = -5.0  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -5.0  # the same for other lines
+    examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
+    compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
+    temperature: float = 0.65
+    rhyme_temperature: float = 0.5  # of lines that must rhyme, which have less room
+    ways: int = 2  # to go on with a section that are kept until a line must rhyme with an earlier one
+
+    def share(self) -> "Effort":
+        """Return the effort for one of several ways."""
+        candidates, examined = (math.ceil(_SHARE * number) for number in (self.candidates, self.examined))
+        return replace(self, candidates=candidates, examined=examined, rounds=1)
+
+    def enough(self, slot: Slot, beside: "Neighbours") -> float:
+        """Return the score above which a line needs no further round."""
+        return self.good if beside.rhymes or slot.hook else self.fair
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +89,7 @@ class Weights:
 
     likelihood: float = 1.0
     information: float = 0.7  # log likelihood given the theme minus that without it
+    plain: float = 0.8  # log likelihood under the bare model, which knows today's language better than verse does
     theme: float = 2.0  # cosine of the line's embedding with the theme's
     complete: float = 0.25  # log probability of the line end, half of it where the next line may go on
     weakest: float = 0.5  # what the least likely word falls short of `_WEAK`
@@ -77,8 +102,14 @@ class Weights:
     comma: float = 0.15
     slant: float = 1.5  # a slant rhyme where a perfect one may stand
     stray: float = 0.5  # a rhyme with a line that it should not rhyme with
+    promise: float = 0.5  # while choosing an end word: how welcome its rhymes are
+    kept_promise: float = 0.1  # the same for a line that stands to be chosen
+    image: float = 1.0  # while sampling: a word that the plan gives to this section
+    gloom: float = 1.0  # a word of death and dread, unless theme or mood ask for it
+    hook: float = 0.6  # each thing that makes a hook weak
     near: float = 0.5  # while sampling: each standard deviation that a word lies nearer to the theme than most
-    mood: float = 0.5  # while sampling: agreement with the mood asked for
+    mood: float = 1.5  # while sampling: agreement of a word with the mood asked for
+    mood_line: float = 1.0  # agreement of a line with it
 
 
 @dataclass(slots=True)
@@ -99,6 +130,20 @@ class Neighbours:
 
 
 @dataclass(slots=True)
+class Memory:
+    """What was written so far."""
+
+    used_ends: set[str] = field(default_factory=set)
+    words: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    starts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    last_first: str = ""
+    voice: Voice = field(default_factory=Voice)
+    heard: list[str] = field(default_factory=list)  # lines that stand and that the bare model has not read yet
+    plain_text: Prefix | None = None  # what it has read
+
+
+@dataclass(slots=True)
 class LineWriter:
     """Writes lines about a theme, and remembers what was written."""
 
@@ -107,12 +152,9 @@ class LineWriter:
     extra: Sequence[SungWord] = ()  # phrases that some lines must begin or end with
     effort: Effort = field(default_factory=Effort)
     weights: Weights = field(default_factory=Weights)
-    used_ends: set[str] = field(default_factory=set)
-    seen_words: Counter[str] = field(default_factory=Counter)
-    seen_pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
-    seen_starts: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    last_first: str = ""
-    voice: Voice = field(default_factory=Voice)
+    title_words: Sequence[SungWord] = ()  # phrases of the theme that a hook may end on
+    reserved_ends: set[str] = field(default_factory=set)  # stems that only the hook may end on
+    memory: "Memory" = field(default_factory=lambda: Memory())
     source: np.random.Generator = field(init=False)
     returns: bool = field(init=False)  # whether the hook comes back whole, where no rhyme stands against it
     _lazy: "_Material" = field(init=False)
@@ -122,12 +164,12 @@ class LineWriter:
         self.source = np.random.default_rng(self.request.seed)
         self.returns = bool(self.source.random() < 0.5)
         self._lazy = _Material(self.request, self.model, tuple(self.extra), self.weights)
-        self.voice.settle(re.findall(r"[a-z']+", self.request.theme.lower()))
-        self.voice.new_section()
+        self.memory.voice.settle(re.findall(r"[a-z']+", self.request.theme.lower()))
+        self.memory.voice.new_section()
         for text in self._lazy.examples_text.lower().splitlines():
             texts = re.findall(r"[a-z']+", text)
             pairs = pairwise(texts)
-            self.seen_pairs.update(pair for pair in pairs if not all(map(is_function_word, pair)))
+            self.memory.pairs.update(pair for pair in pairs if not all(map(is_function_word, pair)))
 
     def start(self, title: str = "") -> Prefix:
         """Return the prompt: lyrics of ours that show the manner, then the theme."""
@@ -136,15 +178,39 @@ class LineWriter:
         metre = "" if request.metre == "free" else request.metre
         return self.model.read(self._lazy.examples, [opening(Brief(theme, title, request.mood, metre))])
 
+    def plan_titles(self, slots: Sequence[Slot]) -> None:
+        """Choose phrases of the theme that the hook may end on; no other line ends on their last words."""
+        if not any(slot.hook and slot.is_free and slot.letter == UNRHYMED for slot in slots):
+            self.title_words = ()
+        sizes = np.array([phrase.num_syllables for phrase in self.title_words])
+        chance = self.source.random(len(sizes)) ** (1 / sizes)  # longer ones say more
+        self.title_words = [self.title_words[index] for index in np.argsort(-chance)[:_TITLES].tolist()]
+        self.reserved_ends = {stem(phrase.text.split()[-1]) for phrase in self.title_words}
+
+    def plan_images(self, roles: Sequence[Role]) -> None:
+        """Choose what each section shows, the chorus first; sections of one kind that repeat show the same."""
+        order = sorted(range(len(roles)), key=lambda index: (roles[index] not in (Role.CHORUS, Role.HOOK), index))
+        firsts = [index for index in order if roles[index] is Role.VERSE or roles.index(roles[index]) == index]
+        self._lazy.plan(firsts, self.source)
+
+    def begin_section(self, number: int) -> None:
+        """Begin a section: it may be told in another time, and shows images of its own."""
+        self.memory.voice.new_section()
+        self._lazy.show(number)
+
     def remember(self, line: Line) -> None:
         """Count a line among those that stand already."""
         texts = [word.text.lower() for word in line.words]
-        self.used_ends.add(stem(texts[-1]))
-        self.seen_words.update({text for text in texts if not is_function_word(text)})
-        self.seen_pairs.update(pairwise(texts))
-        self.seen_starts[tuple(texts[:2])] += 1
-        self.last_first = texts[0]
-        self.voice.settle(texts)
+        self.memory.used_ends.add(stem(texts[-1]))
+        self.memory.words.update({text for text in texts if not is_function_word(text)})
+        self.memory.pairs.update(pairwise(texts))
+        self.memory.starts[tuple(texts[:2])] += 1
+        self.memory.last_first = texts[0]
+        self.memory.voice.settle(texts)
+
+    def snapshot(self) -> "Memory":
+        """Return what was written, to be taken up again after another way was tried."""
+        return copy.deepcopy(self.memory, {id(self.memory.plain_text): self.memory.plain_text})
 
     def find(self, text: Prefix, slot: Slot, beside: Neighbours, echo: Sequence[str] = ()) -> list[Found]:
         """Find lines for a place after the text so far, the best first; none if the constraints leave no word.
@@ -158,19 +224,10 @@ class LineWriter:
         opening = [lazy.vocabulary.number[word] for word in echo]
         if slot.opening is not None:
             opening = [lazy.number(slot.opening)]
-        told = bool(beside.rhymes) or slot.hook or bool(self.source.random() < 0.5)
-        enough = self.effort.good if beside.rhymes or slot.hook else self.effort.fair
+        told = False
+        enough = self.effort.enough(slot, beside)
         for _ in range(self.effort.rounds if ends else 0):
-            candidates = sample(
-                self._starts(prefix, slot, beside, ends, told=told),
-                self.model,
-                prefix,
-                self.source,
-                self.effort.temperature,
-                lazy.bias,
-                opening,
-                comma=slot.opening is not None,
-            )
+            candidates = self._sampled(prefix, slot, beside, ends, opening, told=told)
             for item in self._judge(prefix, slot, beside, candidates, set(found)):
                 found[item.text] = item
             if any(item.score > enough for item in found.values()):
@@ -181,13 +238,94 @@ class LineWriter:
             logger.info("%6.2f %s", ranked[0].score, ranked[0].text)
         return ranked
 
+    def _sampled(
+        self,
+        prefix: Prefix,
+        slot: Slot,
+        beside: Neighbours,
+        ends: Sequence[int],
+        opening: Sequence[int],
+        *,
+        told: bool,
+    ) -> list[Candidate]:
+        lazy = self._lazy
+        starts = self._starts(prefix, slot, beside, ends, told=told)
+        heat = self.effort.rhyme_temperature if beside.rhymes else self.effort.temperature
+        if slot.inside is None:
+            comma = slot.opening is not None
+            free = sample(starts, self.model, prefix, self.source, heat, lazy.bias, opening, comma=comma)
+            return free + (self._titles(prefix, slot) if slot.hook and slot.is_free and not opening else [])
+        found: list[Candidate] = []
+        for part in self._ways_to(prefix, slot, ends):
+            fewer = [replace(start, count=-(-start.count // _WAYS)) for start in starts]
+            found += sample(fewer, self.model, prefix, self.source, heat, lazy.bias, part)
+        return found
+
+    def _titles(self, prefix: Prefix, slot: Slot) -> list[Candidate]:
+        """Find lines that end on a phrase of the theme: that is what many songs are remembered by."""
+        if slot.letter != UNRHYMED:
+            return []
+        lazy = self._lazy
+        avoided = {word.lower() for word in self.request.avoid}
+        found: list[Candidate] = []
+        for phrase in self.title_words:
+            texts = phrase.text.lower().split()
+            if avoided & set(texts) or stem(texts[-1]) in self.memory.used_ends:
+                continue
+            cue_tokens = tuple(self.model.encode(cue_end(texts[-1])))
+            start = Start(self._search(slot.num_syllables, (lazy.number(phrase),)), _TITLE_WALKS, cue_tokens)
+            if start.search.ends:
+                walks = sample([start], self.model, prefix, self.source, self.effort.temperature, lazy.bias)
+                found += walks
+        return found
+
+    def _ways_to(self, prefix: Prefix, slot: Slot, ends: Sequence[int]) -> list[list[int]]:
+        """Find beginnings of a line after which the word or phrase that must stand in it is likely, and that word."""
+        assert slot.inside is not None
+        lazy = self._lazy
+        vocabulary = lazy.vocabulary
+        number = lazy.number(slot.inside)
+        close = tuple(self.model.encode(cue_end()))
+        free = [Start(self._search(slot.num_syllables, tuple(ends)), self.effort.candidates, close)]
+        lines = sample(free, self.model, prefix, self.source, self.effort.temperature, lazy.bias)
+        room = slot.num_syllables - slot.inside.num_syllables
+        parts: set[tuple[int, ...]] = set()
+        for words in [(), *(candidate.words[:-1] for candidate in lines)]:
+            used = 0
+            for place in range(len(words) + 1):
+                if used < room and number not in words[:place]:
+                    if fits_metre(slot.inside.stress, used, self.request.metre):
+                        parts.add(words[:place])
+                if place < len(words):
+                    used += vocabulary.words[words[place]].num_syllables
+        ordered = sorted(parts)
+        tokens = [
+            [
+                *close,
+                *vocabulary.beginning(part),
+                *(vocabulary.inside_tokens if part else vocabulary.start_tokens)[number],
+            ]
+            for part in ordered
+        ]
+        scores = self.model.score(prefix, tokens)
+        size = [
+            len(row) - len(close) - len(vocabulary.beginning(part)) for row, part in zip(tokens, ordered, strict=True)
+        ]
+        fit = [float(row[-length:].sum() + row.mean()) for row, length in zip(scores, size, strict=True)]
+        best = sorted(range(len(ordered)), key=lambda index: -fit[index])[:_WAYS]
+        return [[*ordered[index], number] for index in best]
+
     def read(self, text: Prefix, found: Found) -> Prefix:
         """Return the text with a line behind it, told as the model knows it: syllables, end word, line."""
+        self.memory.heard.append(found.text)
         cue_text = cue(len(found.line.syllables), found.line.words[-1].text)
         return self.model.read(text, [cue_text, written(found.text)])
 
     def taken_up(self, hook: Line, slot: Slot) -> tuple[str, ...]:
-        """Return the words of the hook that a later line begins with again: a phrase that leaves room for more."""
+        """Return the words of the hook that a later line begins with again; none if no phrase of it says enough.
+
+        The phrase has a telling word, leaves room for more, and preferably ends where a phrase ends.
+        """
         taken: tuple[str, ...] = ()
         texts: list[str] = []
         used = 0
@@ -196,7 +334,8 @@ class LineWriter:
             used += len(word.syllables)
             if texts[-1] not in self._lazy.vocabulary.number or used > slot.num_syllables - 3:
                 break
-            if used >= 2 and (not taken or (word.content and not following.content)):
+            telling = any(is_telling(text) for text in texts)
+            if used >= 2 and telling and (not taken or (word.content and not following.content)):
                 taken = tuple(texts)
         return taken
 
@@ -218,7 +357,9 @@ class LineWriter:
             return [Start(self._search(slot.num_syllables, tuple(ends)), count, close)]
         firsts = [lazy.vocabulary.inside_tokens[word][0] for word in words]
         likely = prefix.log_probs[firsts]
-        liking = likely + 2 * lazy.likes[words] + self.source.gumbel(size=len(words))
+        liking = likely + 2 * lazy.likes[words] + _END_HEAT * self.source.gumbel(size=len(words))
+        if slot.follower and not beside.rhymes:
+            liking += self.weights.promise * self._promises(prefix, words)
         for index, word in enumerate(words):
             if beside.rhymes and self._rhyme(lazy.vocabulary.words[word].line, beside.rhymes) is RhymeKind.SLANT:
                 liking[index] -= _SLANT_TOLD
@@ -241,9 +382,10 @@ class LineWriter:
         words = lazy.vocabulary.words
         search = self._search(slot.num_syllables, ())
         found = []
+        taken = self.memory.used_ends | (set() if slot.hook else self.reserved_ends)
         for index in lazy.ends:
             word = words[index]
-            if stem(word.text) in self.used_ends or not search.may_end(word):
+            if stem(word.text) in taken or not search.may_end(word):
                 continue
             if beside.rhymes:
                 if self._rhyme(word.line, beside.rhymes) is None:
@@ -266,8 +408,28 @@ class LineWriter:
         lazy = self._lazy
         words = lazy.vocabulary.words
         family = lazy.families[lazy.rimes[index]]
-        free = (words[other] for other in family if other != index and stem(words[other].text) not in self.used_ends)
+        free = (
+            words[other] for other in family if other != index and stem(words[other].text) not in self.memory.used_ends
+        )
         return sum(word.ends >= _COMMON_END for word in free)
+
+    def _promises(self, prefix: Prefix, words: Sequence[int]) -> Floats:
+        """How welcome the perfect rhymes of each word are: the line that must rhyme with it ends on one of them."""
+        lazy = self._lazy
+        made: dict[tuple[str, ...], dict[int, float]] = {}
+        for rime in {lazy.rimes[word] for word in words}:
+            free = [
+                item
+                for item in lazy.families[rime]
+                if stem(lazy.vocabulary.words[item].text) not in self.memory.used_ends
+            ]
+            firsts = [lazy.vocabulary.inside_tokens[item][0] for item in free]
+            made[rime] = dict(zip(free, (prefix.log_probs[firsts] + 2 * lazy.likes[free]).tolist(), strict=True))
+        found = []
+        for word in words:
+            others = [value for item, value in made[lazy.rimes[word]].items() if item != word]
+            found.append(float(np.logaddexp.reduce(others)) if others else -20.0)
+        return np.array(found, np.float32)
 
     def _search(self, num_syllables: int, ends: tuple[int, ...]) -> LineSearch:
         return LineSearch(self._lazy.vocabulary, num_syllables, self.request.metre, ends)
@@ -291,10 +453,13 @@ class LineWriter:
                 continue
             if self._stutters(candidate):
                 continue
-            cost = self._staleness(candidate)
+            cost = self._staleness(candidate, hook=slot.hook)
             if slot.index == 0 and lazy.vocabulary.words[candidate.words[0]].text in _LINKS:
                 cost += weights.linked
             cost += weights.comma * len(candidate.commas)
+            cost += weights.gloom * sum(lazy.gloomy[word] for word in candidate.words)
+            if slot.hook:
+                cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
             rough[text] = weights.likelihood * candidate.likelihood - cost, cost, candidate
         kept: list[tuple[Found, Candidate]] = []
         for text, (_, cost, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
@@ -311,11 +476,22 @@ class LineWriter:
             return []
         close = tuple(self.model.encode(cue_end()))
         lines = [(*close, *candidate.tokens, self.model.newline) for _, candidate in kept]
-        firsts = [len(close) + candidate.num_fixed for _, candidate in kept]  # what follows an opening
+        firsts = [len(close) + candidate.num_fixed * (slot.inside is None) for _, candidate in kept]  # behind openings
         told = self.model.score(prefix, lines)
         complete = weights.complete * (0.5 if slot.goes_on else 1.0)
+        if slot.follower and not beside.rhymes:
+            ends = [candidate.words[-1] for _, candidate in kept]
+            planned = [place for place, word in enumerate(ends) if word in lazy.rimes]
+            promises = self._promises(prefix, [ends[place] for place in planned])
+            for place, promise in zip(planned, promises, strict=True):
+                kept[place][0].score += weights.kept_promise * float(promise)
+        if weights.plain:
+            for (item, _), scores in zip(kept, self._plain_scores([item.text for item, _ in kept]), strict=True):
+                item.score += weights.plain * float(scores.mean())
         for (item, _), first, scores in zip(kept, firsts, told, strict=True):
             item.score += weights.likelihood * float(scores[first:].mean())
+            if self.request.mood:
+                item.score += weights.mood_line * lazy.agreement(item.line)
             item.score += complete * max(float(scores[-1]), -6.0)
             item.score += weights.weakest * min(0.0, float(scores[first:-1].min()) + _WEAK)
         best = sorted(range(len(kept)), key=lambda index: -kept[index][0].score)[: self.effort.compared]
@@ -328,6 +504,18 @@ class LineWriter:
             gain = float(told[index][first:-1].mean() - without[len(number) + first :].mean())
             kept[index][0].score += weights.information * min(gain, _MOST_GAIN) + theme * float(meaning)
         return [kept[index][0] for index in best]
+
+    def _plain_scores(self, texts: Sequence[str]) -> list[Floats]:
+        """Return the log probabilities of lines under the bare model, behind the lines that stand."""
+        bare = self.model.bare
+        if self.memory.plain_text is None:
+            self.memory.plain_text = bare.read(None, f"Lyrics: {self.request.theme}\n\n")
+        if self.memory.heard:
+            self.memory.plain_text = bare.read(
+                self.memory.plain_text, "".join(f"{text}\n" for text in self.memory.heard)
+            )
+            self.memory.heard.clear()
+        return bare.score(self.memory.plain_text, [bare.encode(f"{text}\n") for text in texts])
 
     def _checked(self, text: str, slot: Slot, beside: Neighbours) -> Line | None:
         """Read a line as `compose` will; None if it is not sung as planned (a word said otherwise in company)."""
@@ -345,21 +533,23 @@ class LineWriter:
         """Whether a content word stands twice in a line, in any form."""
         words = [self._lazy.vocabulary.words[index] for index in candidate.words]
         stems = [stem(word.text) for word in words if word.content]
-        return any(_same_stem(first, second) for first, second in combinations(stems, 2))
+        return any(same_stem(first, second) for first, second in combinations(stems, 2))
 
-    def _staleness(self, candidate: Candidate) -> float:
+    def _staleness(self, candidate: Candidate, *, hook: bool) -> float:
         """Weigh what a line repeats: of itself, of earlier lines, of the theme's wording."""
         lazy = self._lazy
         words = [lazy.vocabulary.words[index] for index in candidate.words]
-        texts = [word.text.lower() for word in words]
+        texts = " ".join(word.text for word in words).lower().split()
         repeated = sum(count - 1 for count in Counter(texts).values())
-        content = {word.text.lower() for word in words if word.content}
-        repeated += sum(min(2, self.seen_words[text]) for text in content)
+        content = {text for text in texts if not is_function_word(text)}
+        if hook:  # which may well say the theme itself
+            content -= lazy.theme_words
+        repeated += sum(min(2, self.memory.words[text]) for text in content)
         repeated += max(0, len(content & lazy.theme_words) - 1)
-        pairs = sum(self.seen_pairs[pair] > 0 for pair in pairwise(texts))
-        starts = self.weights.same_start * min(2, self.seen_starts[tuple(texts[:2])])
-        starts += self.weights.same_first * (texts[0] == self.last_first)
-        drift = self.weights.drift * self.voice.drift(texts)
+        pairs = sum(self.memory.pairs[pair] > 0 for pair in pairwise(texts))
+        starts = self.weights.same_start * min(2, self.memory.starts[tuple(texts[:2])])
+        starts += self.weights.same_first * (texts[0] == self.memory.last_first)
+        drift = self.weights.drift * self.memory.voice.drift(texts)
         return self.weights.repeated_word * repeated + self.weights.repeated_pair * pairs + starts + drift
 
 
@@ -371,6 +561,7 @@ class _Material:
 
         table = lexicon(request.explicit)
         avoided = {word.lower() for word in request.avoid}
+        self.request = request
         self.model = model
         self.pronouncer = Pronouncer()
         self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
@@ -381,10 +572,19 @@ class _Material:
         likes = np.zeros(len(self.vocabulary.words), np.float32)
         near = closeness(self.theme)
         likes[: len(near)] = weights.near * np.clip(near - 1, 0, 2)
+        carried = moods(request.explicit)
         if request.mood:
-            likes[: len(table)] += weights.mood * (moods(table) @ np.array(_MOOD_POINTS[request.mood], np.float32))
-        self.likes = likes
+            likes[: len(table)] += weights.mood * (carried @ np.array(_MOOD_POINTS[request.mood], np.float32))
+        self.gloomy = np.zeros(len(likes), np.float32)
+        if request.mood not in _GLOOMY_MOODS:
+            self.gloomy[: len(near)] = (carried[: len(near), 0] < _GLOOM) & (near < _GLOOM_NEAR)
+            likes -= weights.gloom * self.gloomy
+        self.likes = self._plain_likes = likes
+        self._plans: dict[int, list[int]] = {}
+        self._near, self._image = near, weights.image
+        self._table = table
         self.rimes = {index: _rime(table[index]) for index in self.ends}
+        self.bias = self._bias()
         self.families: dict[tuple[str, ...], list[int]] = {}
         for index, rime in self.rimes.items():
             self.families.setdefault(rime, []).append(index)
@@ -406,34 +606,37 @@ class _Material:
         """The prompt without a theme."""
         return self.model.read(self.examples, [tag(Role.VERSE)])
 
-    @cached_property
-    def bias(self) -> Floats:
+    def plan(self, sections: Sequence[int], source: np.random.Generator) -> None:
+        """Choose what each of these sections shows, the most important one first."""
+        theme = self.model.read(self.examples, [opening(Brief((self.request.theme,))).rstrip("\n") + ","])
+        expected = theme.log_probs[[tokens[0] for tokens in self.vocabulary.inside_tokens[: len(self._near)]]]
+        near = np.where(self.gloomy[: len(self._near)] > 0, 0, self._near)
+        plans = plan_images(self._table, near, expected, self.theme_words, len(sections), source)
+        self._plans = dict(zip(sections, plans, strict=True))
+        for index, images in self._plans.items():
+            logger.info("section %d shows: %s", index, " ".join(self._table[image].text for image in images))
+
+    def show(self, section: int) -> None:
+        """Make the images of a section welcome, and those of others no more than other words."""
+        self.likes = self._plain_likes.copy()
+        for number, images in self._plans.items():
+            if images:
+                self.likes[images] = self._image + np.maximum(self.likes[images], 0) if number == section else 0
+        self.bias = self._bias()
+
+    def agreement(self, line: Line) -> float:
+        """How far the mood of a line is the one asked for."""
+        mood = find_mood([line])
+        valence, energy = _MOOD_POINTS[self.request.mood]
+        return valence * mood.valence + energy * mood.energy
+
+    def _bias(self) -> Floats:
         """How welcome each token is: the liking of the dearest word that begins with it, 0 for most."""
-        found = np.zeros(len(self.examples.log_probs), np.float32)
+        found = np.zeros(self.model.num_tokens, np.float32)
         for index in np.argsort(self.likes, kind="stable"):
             for tokens in (self.vocabulary.start_tokens[index], self.vocabulary.inside_tokens[index]):
                 found[tokens[0]] = self.likes[index]
         return found
-
-
-def stem(word: str) -> str:
-    """Return a word without the endings that make another form of it.
-
-    >>> stem("Dreams"), stem("dreaming"), stem("day's"), stem("going")
-    ('dream', 'dream', 'day', 'go')
-    """
-    text = word.lower().removesuffix("'s").removesuffix("s'")
-    for ending in ("ing", "ed", "es", "s"):
-        rest = text.removesuffix(ending)
-        if rest != text and len(rest) >= (4 if ending in ("ed", "es") else 2) and set(rest) & set("aeiouy"):
-            return text if ending == "s" and rest.endswith(("s", "i", "u", "a")) else rest
-    return text
-
-
-def _same_stem(first: str, second: str) -> bool:
-    """Whether two stems are of one word, or one begins a compound of the other ("sun", "sunlight")."""
-    short, long = sorted((first, second), key=len)
-    return first == second or (len(short) >= 3 and len(long) >= len(short) + 4 and long.startswith(short))
 
 
 def _rime(word: SungWord) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The lines to write, and which of them carry the title, the words asked for and the name, settled before any model."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -30,9 +31,15 @@ class Slot:
     follower: bool = False  # a later line must rhyme with it
     end: SungWord | None = None  # a word or phrase that it must end on
     opening: SungWord | None = None  # one that it must begin with
+    inside: SungWord | None = None  # one that must stand in it, wherever that is natural
     hook: bool = False  # the line that the chorus is remembered by
     echo: bool = False  # a line that takes it up again
     goes_on: bool = False  # the next line may finish its sentence
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing that it must have is settled."""
+        return self.end is None and self.opening is None and self.inside is None
 
 
 def _slots(plans: Sequence[SectionPlan]) -> list[Slot]:
@@ -68,7 +75,7 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
     def place(option: str, text: str, choices: Iterable[Slot]) -> None:
         phrase = sung_phrase(text, pronouncer)
         size = phrase.num_syllables
-        open_slots = [slot for slot in choices if slot.end is None]
+        open_slots = list(choices)
         fitting = [slot for slot in open_slots if slot.num_syllables >= size and _fits_end(phrase, slot, request.metre)]
         if not fitting:
             if not open_slots:
@@ -101,15 +108,17 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
     if request.title:
         place("title", request.title, hooks)
     for text in request.use:
-        verses = [slot for slot in slots if slot.end is None]
-        place(
-            "use",
-            text,
-            [*(s for s in verses if s.role is Role.VERSE), *(s for s in verses if s.role is not Role.VERSE)],
-        )
+        phrase = sung_phrase(text, pronouncer)
+        roomy = [slot for slot in slots if slot.is_free and _has_room(phrase, slot, request.metre)]
+        if roomy:
+            held = Counter(slot.section for slot in slots if slot.inside)
+            best = min(roomy, key=lambda slot: (held[slot.section], slot.role is not Role.VERSE, slot.hook, slot.echo))
+            best.inside = phrase
+        else:
+            place("use", text, [slot for slot in slots if slot.is_free])
     if request.to:
         name = sung_phrase(request.to, pronouncer)
-        target = next((s for s in slots if s.end is None and s.num_syllables >= name.num_syllables + 3), None)
+        target = next((s for s in slots if s.is_free and s.num_syllables >= name.num_syllables + 3), None)
         if target is None:
             raise RequestError(f"no line has room for {request.to!r}; use more --syllables, or a shorter name")
         target.opening = name
@@ -118,6 +127,12 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
 
 def _fits_end(phrase: SungWord, slot: Slot, metre: str) -> bool:
     return fits_metre(phrase.stress, slot.num_syllables - phrase.num_syllables, metre)
+
+
+def _has_room(phrase: SungWord, slot: Slot, metre: str) -> bool:
+    """Whether a phrase can stand in a line before its last word, which may have any length."""
+    starts = range(slot.num_syllables - phrase.num_syllables)
+    return any(fits_metre(phrase.stress, used, metre) for used in starts)
 
 
 def _answers(slot: Slot, slots: Sequence[Slot]) -> bool:

@@ -141,7 +141,7 @@ def _writer(lyrics: Lyrics, place: Place, request: Request, model: LanguageModel
             for index, line in enumerate(section.lines):
                 if number != place.section or index not in place.indices:
                     writer.remember(line)
-    writer.voice.new_section()
+    writer.memory.voice.new_section()
     return writer
 
 

@@ -137,6 +137,11 @@ class Vocabulary:
         self.tokens = np.unique([*ends, *commas, *(token for tree in self.trees for token in tree.tokens)])
         self.head = model.head_of(self.tokens)
 
+    def beginning(self, words: Sequence[int]) -> list[int]:
+        """Return the tokens of the words that a line begins with."""
+        inside = [token for word in words[1:] for token in self.inside_tokens[word]]
+        return [*self.start_tokens[words[0]], *inside] if words else []
+
     def text(self, candidate: Candidate) -> str:
         """Write a line."""
         commas = candidate.commas
@@ -365,9 +370,7 @@ def _begin(start: Start, vocabulary: Vocabulary, opening: Sequence[int], *, comm
     """Return a walk that has taken the opening words, whose log probabilities are left out of account."""
     if not opening:
         return _Walk(start, (_START, 0, 0))
-    tokens = list(vocabulary.start_tokens[opening[0]])
-    for word in opening[1:]:
-        tokens += vocabulary.inside_tokens[word]
+    tokens = vocabulary.beginning(opening)
     used = sum(vocabulary.words[word].num_syllables for word in opening)
     words, commas = tuple(opening), tuple[int, ...]()
     if comma and vocabulary.comma is not None:

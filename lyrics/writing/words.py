@@ -5,7 +5,6 @@ left out, so no line can have them. Each has a vector beside it (`vectors.safete
 components of its sentence embedding, so that words near a theme are found without running a network for each.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,6 +99,26 @@ def rhymes_with(first: SungWord, second: SungWord, *, slant: bool) -> RhymeKind 
     return kind
 
 
+def stem(word: str) -> str:
+    """Return a word without the endings that make another form of it.
+
+    >>> stem("Dreams"), stem("dreaming"), stem("day's"), stem("going")
+    ('dream', 'dream', 'day', 'go')
+    """
+    text = word.lower().removesuffix("'s").removesuffix("s'")
+    for ending in ("ing", "ed", "es", "s"):
+        rest = text.removesuffix(ending)
+        if rest != text and len(rest) >= (4 if ending in ("ed", "es") else 2) and set(rest) & set("aeiouy"):
+            return text if ending == "s" and rest.endswith(("s", "i", "u", "a")) else rest
+    return text
+
+
+def same_stem(first: str, second: str) -> bool:
+    """Whether two stems are of one word, or one begins a compound of the other ("sun", "sunlight")."""
+    short, long = sorted((first, second), key=len)
+    return first == second or (len(short) >= 3 and len(long) >= len(short) + 4 and long.startswith(short))
+
+
 # --- What words mean ---------------------------------------------------------------------------------------------
 
 
@@ -113,6 +132,11 @@ def _vectors() -> tuple[Floats, Floats, Floats]:
     return vectors, tensors["mean"], tensors["components"].astype(np.float32)
 
 
+def vectors() -> Floats:
+    """Return a row of length 1 for each word of the table: products of rows say how near two words are."""
+    return _vectors()[0]
+
+
 def closeness(embedding: Floats) -> Floats:
     """How near each word of the table lies to a sentence embedding, standardised over the table."""
     vectors, mean, components = _vectors()
@@ -122,8 +146,10 @@ def closeness(embedding: Floats) -> Floats:
     return standardised
 
 
-def moods(words: Sequence[SungWord]) -> Floats:
-    """Valence and energy of each word, (N, 2); zero for words without a mood."""
+@cache
+def moods(explicit: bool = False) -> Floats:
+    """Valence and energy of each word of the table, (N, 2); zero for words without a mood."""
+    words = lexicon(explicit)
     found = np.zeros((len(words), 2), np.float32)
     for index, word in enumerate(words):
         if word.content:

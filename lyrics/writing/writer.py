@@ -14,7 +14,8 @@ from lyrics.errors import RequestError
 from lyrics.lm import LanguageModel, Prefix
 from lyrics.prompt import tag
 from lyrics.pronounce import Pronouncer
-from lyrics.writing.line import Effort, Found, LineWriter, Neighbours, Weights
+from lyrics.writing.hook import theme_phrases
+from lyrics.writing.line import Effort, Found, LineWriter, Memory, Neighbours, Weights
 from lyrics.writing.plan import Slot, lay_out
 from lyrics.writing.request import UNRHYMED, Request, resolve
 
@@ -69,9 +70,14 @@ def write(
     """
     plans = resolve(request, Pronouncer())
     slots = lay_out(request, plans)
-    phrases = [phrase for slot in slots for phrase in (slot.end, slot.opening) if phrase is not None]
-    writer = LineWriter(request, model, phrases, effort or Effort(), weights or Weights())
+    phrases = [phrase for slot in slots for phrase in (slot.end, slot.opening, slot.inside) if phrase is not None]
+    hooks = {slot.num_syllables for slot in slots if slot.hook and slot.is_free}
+    title_words = theme_phrases(request.theme, Pronouncer(), max(hooks)) if hooks else []
+    writer = LineWriter(request, model, [*phrases, *title_words], effort or Effort(), weights or Weights())
+    writer.title_words = title_words
+    writer.plan_titles(slots)
     text = writer.start(request.title)
+    writer.plan_images([plan.role for plan in plans])
     made: list[WrittenSection] = []
     count = Counter[Role]()
     done = 0
@@ -84,42 +90,96 @@ def write(
             made.append(replace(made[plan.repeats], label=label, repeated=True))
             continue
         text = model.read(text, [tag(plan.role)])
-        writer.voice.new_section()
-        lines: list[WrittenLine] = []
-        sung: list[tuple[str, Line]] = []
-        for slot in (slot for slot in slots if slot.section == number):
-            text, line = _write_line(writer, text, slot, sung, lines)
-            sung.append((slot.letter, line))
+        writer.begin_section(number)
+        own = [slot for slot in slots if slot.section == number]
+        ways = [_Way(text, writer.snapshot())]
+        for slot, following in zip(own, [*own[1:], None], strict=True):
+            ways = _next_line(writer, ways, slot, following)
             done += 1
             if progress:
                 progress(done, len(slots))
-        made.append(WrittenSection(plan.role, label, tuple(lines), repeated=False))
+        writer.memory, text, lines = ways[0].memory, ways[0].text, ways[0].lines
+        made.append(WrittenSection(plan.role, label, lines, repeated=False))
     return WrittenLyrics(request.title or _title(made), tuple(made), request.seed)
 
 
-def _write_line(
-    writer: LineWriter, text: Prefix, slot: Slot, sung: Sequence[tuple[str, Line]], lines: list[WrittenLine]
-) -> tuple[Prefix, Line]:
-    """Write one line, append it, and return the text with it and the line as sung."""
-    beside = Neighbours(
-        tuple(line for letter, line in sung if letter == slot.letter != UNRHYMED),
-        tuple(line for letter, line in sung if letter != slot.letter or letter == UNRHYMED),
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way a section may go."""
+
+    text: Prefix
+    memory: Memory
+    lines: tuple[WrittenLine, ...] = ()
+    sung: tuple[tuple[str, Line], ...] = ()  # with their letters
+    score: float = 0.0
+
+
+def _next_line(writer: LineWriter, ways: Sequence[_Way], slot: Slot, following: Slot | None) -> list[_Way]:
+    """Go on by one line, and keep the best ways: several where the next line is bound, so that it decides which."""
+    letters = [letter for letter, _ in ways[0].sung] + [slot.letter]
+    bound = following is not None and (following.echo or following.letter in set(letters) - {UNRHYMED})
+    effort = writer.effort
+    width = effort.ways if bound else 1
+    if len(ways) > 1:
+        writer.effort = effort.share()
+    made = [new for way in ways for new in _lengthened(writer, way, slot, width)]
+    best = max(made, key=lambda way: way.score, default=None)
+    if len(ways) > 1 and (best is None or best.lines[-1].score < effort.good):  # poor: once more
+        made += [new for way in ways for new in _lengthened(writer, way, slot, width)]
+    writer.effort = effort
+    if not made:
+        raise _nothing_found(slot, ways[0])
+    different = {tuple(line.text for line in way.lines): way for way in made}
+    return sorted(different.values(), key=lambda way: -way.score)[:width]
+
+
+def _lengthened(writer: LineWriter, way: _Way, slot: Slot, width: int) -> list[_Way]:
+    """Return the best ways on by one line, each with another end word."""
+    writer.memory = way.memory
+    beside = _beside(way, slot)
+    hook = way.sung[0][1] if slot.echo else None
+    echo = writer.taken_up(hook, slot) if hook is not None and slot.is_free else ()
+    fits = hook is not None and slot.is_free and slot.letter == UNRHYMED and len(hook.syllables) == slot.num_syllables
+    whole = hook is not None and fits and (writer.returns or not echo)
+    found: list[Found] = []
+    if not whole:
+        found = writer.find(way.text, slot, beside, echo)
+        whole = fits and (not found or found[0].score < writer.effort.good)  # better whole than taken up badly
+        if echo and not found:
+            found = writer.find(way.text, slot, beside)
+    if hook is not None and whole:
+        found = [Found(way.lines[0].text, hook, way.lines[0].score)]
+    kept: dict[str, Found] = {}
+    for item in found:
+        kept.setdefault(item.line.words[-1].text.lower(), item)
+    made = []
+    for item in list(kept.values())[:width]:
+        writer.memory = way.memory
+        writer.memory = writer.snapshot()
+        if not whole:
+            writer.remember(item.line)
+        text = writer.read(way.text, item)
+        line = WrittenLine(item.text, slot.num_syllables, slot.letter, round(item.score, 3))
+        sung = (*way.sung, (slot.letter, item.line))
+        made.append(_Way(text, writer.memory, (*way.lines, line), sung, way.score + item.score))
+    return made
+
+
+def _beside(way: _Way, slot: Slot) -> Neighbours:
+    return Neighbours(
+        tuple(line for letter, line in way.sung if letter == slot.letter != UNRHYMED),
+        tuple(line for letter, line in way.sung if letter != slot.letter or letter == UNRHYMED),
     )
-    hook = sung[0][1] if slot.echo else None
-    if hook is not None and slot.letter == UNRHYMED and writer.returns and len(hook.syllables) == slot.num_syllables:
-        best = Found(lines[0].text, hook, lines[0].score)  # the whole line comes back
-    else:
-        echo = writer.taken_up(hook, slot) if hook is not None and slot.end is None and slot.opening is None else ()
-        found = writer.find(text, slot, beside, echo) or (writer.find(text, slot, beside) if echo else [])
-        if not found:
-            what = f"that rhymes with {beside.rhymes[0].words[-1].text!r}" if beside.rhymes else "with such an end"
-            raise RequestError(
-                f"found no line of {slot.num_syllables} syllables {what}; use another --rhyme, --syllables or --metre"
-            )
-        best = found[0]
-        writer.remember(best.line)
-    lines.append(WrittenLine(best.text, slot.num_syllables, slot.letter, round(best.score, 3)))
-    return writer.read(text, best), best.line
+
+
+def _nothing_found(slot: Slot, way: _Way) -> RequestError:
+    rhymes = _beside(way, slot).rhymes
+    what = f"that rhymes with {rhymes[0].words[-1].text!r}" if rhymes else "with such an end"
+    if slot.inside is not None:
+        what = f"with {slot.inside.text!r}"
+    return RequestError(
+        f"found no line of {slot.num_syllables} syllables {what}; use another --rhyme, --syllables or --metre"
+    )
 
 
 def _title(sections: Sequence[WrittenSection]) -> str:

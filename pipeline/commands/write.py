@@ -52,7 +52,7 @@ RhymeScheme = Annotated[
 Metre = Annotated[str, typer.Option(metavar="NAME", help="iambic, trochaic or free.")]
 SongTitle = Annotated[str, typer.Option("--title", help="Title; the first line of the chorus ends on it.")]
 MoodName = Annotated[str, typer.Option("--mood", metavar="NAME", help="sad, dark, calm, happy or excited.")]
-Use = Annotated[str, typer.Option(metavar="WORDS", help="Words that lines must end on, with commas between.")]
+Use = Annotated[str, typer.Option(metavar="WORDS", help="Words or phrases that must occur, with commas between.")]
 Avoid = Annotated[str, typer.Option(metavar="WORDS", help="Words that must not occur, with commas between.")]
 To = Annotated[str, typer.Option(metavar="NAME", help="Whom the song addresses, by name.")]
 Explicit = Annotated[bool, typer.Option("--explicit/--clean", help="Whether swear words may occur.")]

@@ -2,25 +2,29 @@ import hashlib
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lyrics.errors import RequestError
+from lyrics.mood import find_mood
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
-from lyrics.writing.line import Effort, stem
+from lyrics.writing.hook import is_telling, theme_phrases, weakness
+from lyrics.writing.images import plan_images
+from lyrics.writing.line import Effort
 from lyrics.writing.plan import check, lay_out, may_end
 from lyrics.writing.request import Request, parse_form, resolve
 from lyrics.writing.rewrite import find_place, rewrite
 from lyrics.writing.search import fits_metre
 from lyrics.writing.voice import Voice
-from lyrics.writing.words import lexicon, rhymes_with, sung_phrase
+from lyrics.writing.words import closeness, lexicon, rhymes_with, stem, sung_phrase
 from lyrics.writing.writer import WrittenLyrics, write
 
-QUICK = Effort(candidates=3, rounds=1, examined=2)
+QUICK = Effort(candidates=3, rounds=1, examined=2, ways=1, good=-99.0, fair=-99.0)
 THEME = "leaving home by train at night"
 RHYMES = (RhymeKind.PERFECT, RhymeKind.SLANT)
 
@@ -87,11 +91,19 @@ def test_constraints_hold_whatever_the_model_says(model: Any, options: dict[str,
     words = [word for line in written.text.splitlines()[1:] for word in re.findall(r"[a-z']+", line.lower())]
     assert not set(request.avoid) & set(words)
     for text in request.use:
-        assert re.search(rf"\b{text}$", written.text, re.MULTILINE)
+        assert re.search(rf"\b{text}\b", written.text.lower().replace(",", ""))
     if request.title:
         assert written.sections[0].lines[0].text.lower().endswith(request.title.lower())
     if request.to:
         assert f"\n{request.to}, " in written.text
+
+
+def test_constraints_hold_where_several_ways_are_kept(model: Any) -> None:
+    request = Request(THEME, form="V-C", rhyme="V:AABB,C:XAXA", use=("window",))
+    effort = replace(QUICK, ways=2)
+    written = write(request, model, effort=effort)
+    check_kept(written, request)
+    assert written == write(request, model, effort=effort)
 
 
 def test_the_same_seed_gives_the_same_words_and_another_one_others(model: Any) -> None:
@@ -118,7 +130,7 @@ def test_the_chorus_takes_its_hook_up_again(model: Any, seed: int) -> None:
 
 def test_the_hook_comes_back_whole_for_some_seeds_and_in_part_for_others(model: Any) -> None:
     whole = set()
-    for seed in range(6):
+    for seed in range(3):
         lines = write(Request(THEME, form="C", syllables="7", seed=seed), model, effort=QUICK).sections[0].lines
         whole.add(lines[0].text == lines[2].text)
     assert whole == {True, False}
@@ -128,6 +140,59 @@ def test_a_rhyming_hook_does_not_rhyme_with_itself(model: Any) -> None:
     written = write(Request(THEME, form="C", syllables="8", rhyme="ABAB"), model, effort=QUICK)
     assert written.sections[0].lines[0].text != written.sections[0].lines[2].text
     check_kept(written, Request(THEME, form="C", syllables="8", rhyme="ABAB"))
+
+
+@pytest.mark.parametrize("rhyme", ["XAXA", "ABAB"])
+def test_what_the_chorus_takes_up_says_something(model: Any, rhyme: str) -> None:
+    for seed in range(3):
+        lyric = write(Request(THEME, form="C", syllables="8", rhyme=rhyme, seed=seed), model, effort=QUICK)
+        hook, _, again, _ = (line.text.lower().replace(",", "").split() for line in lyric.sections[0].lines)
+        pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(hook, again, strict=False))
+        shared = [first for first, _ in pairs]
+        assert len(shared) < 2 or any(map(is_telling, shared))
+
+
+def test_hooks_are_weak_that_are_vague() -> None:
+    words = {word.text.lower(): word for word in lexicon()}
+    strong, weak = ("leave the light on", "and then it was there")
+    assert weakness([words[text] for text in strong.split()]) < weakness([words[text] for text in weak.split()])
+
+
+def test_themes_give_phrases_that_fit() -> None:
+    phrases = theme_phrases("running away with you", Pronouncer(), 6)
+    assert [(phrase.text, phrase.num_syllables) for phrase in phrases] == [
+        ("running away with you", 6),
+        ("running away", 4),
+    ]
+    assert theme_phrases("love", Pronouncer(), 8) == []
+    assert theme_phrases("夜 and a ☂", Pronouncer(), 8) == []
+
+
+def test_each_section_shows_images_of_its_own() -> None:
+    words = lexicon()
+    near = closeness(fake_embed([THEME])[0]) * 2
+    expected = np.zeros(len(words), np.float32)
+    plans = plan_images(words, near, expected, {"train"}, 3, np.random.default_rng(1))
+    assert plans == plan_images(words, near, expected, {"train"}, 3, np.random.default_rng(1))
+    stems = [stem(words[index].text) for plan in plans for index in plan]
+    assert len(stems) == len(set(stems)) == 15
+    assert not any(text.startswith("trai") for text in stems)
+    assert plan_images(words, near * 0, expected, (), 2, np.random.default_rng(1)) == [[], []]
+
+
+def test_moods_are_heard(model: Any) -> None:
+    sad, happy = (
+        find_mood(
+            line
+            for seed in range(1)
+            for section in parse_lyrics(
+                write(Request(THEME, form="V", mood=mood, seed=seed), model, effort=QUICK).text
+            ).sections
+            for line in section.lines
+        ).valence
+        for mood in ("sad", "happy")
+    )
+    assert sad < -0.1 < 0.1 < happy
 
 
 @pytest.mark.parametrize(
@@ -202,7 +267,7 @@ def test_progress_counts_lines(model: Any) -> None:
         ({"use": ("!!",)}, "no words to sing"),
         ({"use": tuple("sun moon star road".split()), "form": "V", "lines": "2", "rhyme": "none"}, "no line left"),
         ({"title": "The orange", "rhyme": "AABB"}, "rhymes with 'orange'"),
-        ({"use": ("orange",), "rhyme": "AABB"}, "rhymes with 'orange'"),
+        ({"use": ("orange",), "rhyme": "AABB", "syllables": "2"}, "rhymes with 'orange'"),
         ({"title": "A title that is much too long for any line", "syllables": "6"}, "at most 6"),
         ({"title": "Alone", "metre": "trochaic", "syllables": "8"}, "no trochaic line can end on"),
         ({"to": "Maximiliana Alexandrina", "syllables": "5"}, "no line has room"),
@@ -237,10 +302,20 @@ def test_parallel_sections_match_in_syllables() -> None:
         assert verses[0].syllables == verses[1].syllables
 
 
-def test_unrhymable_words_find_an_unrhymed_line() -> None:
-    request = Request(THEME, use=("orange",), rhyme="XAXA", form="V")
+def test_words_to_use_stand_inside_lines_of_different_verses() -> None:
+    request = Request(THEME, use=("orange", "by the window", "rain"), rhyme="AABB", form="V-C-V")
     slots = lay_out(request, resolve(request, Pronouncer()))
-    assert [slot.end.text if slot.end else None for slot in slots] == ["orange", None, None, None]
+    placed = {slot.inside.text: slot for slot in slots if slot.inside}
+    assert set(placed) == {"orange", "by the window", "rain"}
+    assert placed["orange"].section == 0
+    assert placed["by the window"].section == 2
+    assert all(slot.end is None and slot.opening is None for slot in placed.values())
+
+
+def test_a_word_as_long_as_its_line_ends_it() -> None:
+    request = Request(THEME, use=("umbrella",), rhyme="none", form="V", lines="2", syllables="3")
+    slots = lay_out(request, resolve(request, Pronouncer()))
+    assert [slot.end.text if slot.end else None for slot in slots] == ["umbrella", None]
 
 
 # --- Words -------------------------------------------------------------------------------------------------------
