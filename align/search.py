@@ -68,7 +68,7 @@ _BAND = 32  # candidate onsets for each syllable
 _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
-_GAP_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
+ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
@@ -79,7 +79,7 @@ class SearchConfig:
 
     temperature: float = 0.6
     article_on_strong: float = -2.8  # the weakest function words
-    function_on_strong: float = -1.25
+    function_on_strong: float = -1.4
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
@@ -90,37 +90,52 @@ class SearchConfig:
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     downbeat: float = 0.6  # a syllable on the first beat of a bar
-    closing: float = 0.25  # per doubling of the last note of a line that closes a pair; the line before it pays as much
+    closing: float = 0.6  # per doubling of the last note of a line that closes a pair; the line before it pays as much
     last_downbeat: float = 0.6  # the last note of a section that begins on the first beat of a bar
     last_strong: float = 0.4  # a last note that begins on a strong beat
     keep_onset: float = 1.1  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
-    pickup_cost: float = 0.18  # per line and beat of pick-up allowance
+    pickup_cost: tuple[float, ...] = (0.0, 0.1, 0.16, 0.18, 0.06)  # by style: per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
     breadth: tuple[float, ...] = (0.5, -0.2, -1.0, 0.2)
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.47, 0.24, 0.56, -0.26, 0.66, 0.35, 0.36, 0.62, -0.49, 0.32, 0.96, -0.48, 0.53),
-        (0.74, 0.49, 0.7, -0.18, 0.0, 0.29, -0.51, 0.28, 1.3, 0.0, 0.0, 0.58, 1.3),
-        (0.09, -0.18, 0.28, 0.1, 0.51, 1.02, 1.3, 1.13, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.0, -0.18, 0.95, 0.15, 0.09, 0.12, 0.02, 0.81, 1.25, 0.0, 1.3, 0.0, 0.0),
+        (0.51, 0.08, 0.38, -0.3, 1.11, 0.44, 0.87, 0.8, 0.03, 0.29, 1.3, -0.5, 1.13),
+        (0.78, 0.35, 0.69, -0.22, -0.03, 0.35, -0.58, 0.1, 1.3, -0.04, 0.09, 0.8, 1.3),
+        (-0.16, -0.18, 0.61, 0.29, 0.74, 1.26, 1.3, 1.3, -0.15, 0.01, 0.08, -0.03, -0.03),
+        (-0.04, -0.1, 1.17, -0.08, 0.4, 0.08, 0.83, 0.94, 1.3, -0.03, 1.3, -0.01, -0.01),
     )
-    # The same for the time from a line's last onset to the next line, by the classes of _GAP_EDGES.
+    # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (1.3, 0.45, 1.3, 0.7, 0.71, -0.31, -1.3, -1.3, -0.91),
-        (0.6, 0.75, 1.3, -0.71, -1.3, -0.43, -0.05, 0.24, -0.57),
-        (1.3, -0.86, -1.3, -0.31, -1.3, -1.3, 0.82, -0.46, -0.44),
-        (1.3, 0.67, -0.17, -0.88, -0.2, -1.3, -1.3, -1.3, -0.42),
+        (1.3, 0.84, 1.3, 1.3, 1.3, -0.57, -1.3, -1.3, -1.3),
+        (1.3, 1.14, 1.3, -0.89, -1.3, -0.44, -1.3, 0.55, -1.3),
+        (1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.24),
+        (1.3, 1.0, -0.33, -0.83, -0.39, -1.3, -1.3, -1.3, -0.37),
+    )
+    # Added to it, by style.
+    ending_by_style: tuple[tuple[float, ...], ...] = (
+        (0.18, 0.65, 0.04, 0.52, 0.03, -0.0, -0.42, -0.43, -0.26),
+        (0.44, 0.07, -0.07, 0.05, 0.04, -0.23, -0.78, -0.08, -0.37),
+        (-0.61, -0.07, 0.12, 0.0, 0.0, 0.04, -0.28, 0.23, -0.83),
+        (0.53, 0.1, -0.08, 0.02, -0.11, -0.26, -0.28, -0.17, -0.63),
+        (1.3, -0.53, -1.3, -0.57, -1.3, -0.98, -1.18, -1.3, -1.29),
     )
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
-    held_lift: tuple[float, ...] = (0.0, 0.5, 0.15, 1.0, 0.0)  # by style: log of the factor on the chances of melisma
-    held_spread: float = 0.8  # and how songs differ in it
+    # By style: weight of the intervals that the song has had so far at a place in the bar; how songs differ in it.
+    own: tuple[float, ...] = (3.2, 0.8, 2.0, 2.2, 1.2)
+    own_spread: float = 1.1
+    candidates: int = 4  # rhythms that are drawn for a line; one is chosen for the bars that come back in it
+    # What a bar is worth that has the rhythm of the bar two before, by style, and how songs differ in it.
+    returning: tuple[float, ...] = (2.5, 0.5, 1.2, 1.2, 1.2)
+    returning_spread: float = 1.2
+    held_lift: tuple[float, ...] = (-0.2, 0.4, -0.1, 0.9, -0.1)  # by style: log of the factor on the chances of melisma
+    held_spread: float = 1.2  # and how songs differ in it
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
-    rest_habit: tuple[tuple[float, float], ...] = ((-0.8, 2.0), (-0.3, 2.4), (-3.8, 3.2), (-2.8, 2.4), (1.6, 2.5))
+    rest_habit: tuple[tuple[float, float], ...] = ((-1.4, 2.4), (-0.8, 2.6), (-3.8, 3.2), (-2.8, 2.4), (1.2, 2.6))
     bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
@@ -146,7 +161,12 @@ class PhraseRhythm:
 
 
 def align_lyrics(
-    lyrics: Lyrics, meter: Meter, style: str, seeds: Mapping[str, int], after: Sequence[PhraseRhythm] = ()
+    lyrics: Lyrics,
+    meter: Meter,
+    style: str,
+    seeds: Mapping[str, int],
+    after: Sequence[PhraseRhythm] = (),
+    config: SearchConfig = CONFIG,
 ) -> Rhythm:
     """Place every syllable of the lyrics in time.
 
@@ -158,7 +178,7 @@ def align_lyrics(
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    search = _Search(load_scorer(), meter, STYLES.index(style))
+    search = _Search(load_scorer(), meter, STYLES.index(style), config)
     slots = _slots(lyrics, search.scorer)
     groups, group_of = _group(slots, seeds, after)
     if slots:
@@ -492,8 +512,13 @@ class _Search:
         self._intervals: dict[tuple[LineFeatures, int, int], Floats] = {}
         self.manner: Manner | None = None  # of the song, once it is drawn
         self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
+        self.ending_bias += np.array(config.ending_by_style[style], dtype=np.float32)
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
+        self.sung: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)  # how often, in this song
+        self.own = 0.0  # weight of what was sung
+        self.returning = 0.0
+        self.bar_rhythms: set[tuple[int, ...]] = set()  # that the song has had
         self.rest_habit = config.rest_habit[style][0]
         self.held_lift = math.exp(config.held_lift[style])
 
@@ -504,7 +529,7 @@ class _Search:
         allowances = {4: (0, 4, 8), 8: (0, 2, 6)}[self.meter.denominator]
         if self.meter.numerator == 2:
             allowances = (0, 2, 4)
-        scores = [-self.config.pickup_cost * len(lines) * allowance / self.unit for allowance in allowances]
+        scores = [-self.config.pickup_cost[self.style] * len(lines) * allowance / self.unit for allowance in allowances]
         for line in lines:
             bars = self._likely_bars(len(line[0].classes))
             starts = np.exp(self._starts([line[0]], bars))
@@ -537,12 +562,49 @@ class _Search:
         usual, spread = self.config.rest_habit[self.style]
         self.rest_habit = usual + spread * float(rng.normal())
         self.held_lift = math.exp(self.config.held_lift[self.style] + self.config.held_spread * float(rng.normal()))
+        own, returning = self.config.own[self.style], self.config.returning[self.style]
+        self.own = max(0.0, own + self.config.own_spread * float(rng.normal()))
+        self.returning = max(0.0, returning + self.config.returning_spread * float(rng.normal()))
         if any(known):
             self.manner = manners.of_rhythm(known, self.style, self.scored_bar)
         else:
             scores = np.log(manners.shares[self.style]) + noise + self._suits(manners.manners, lengths)
             self.manner = manners.manners[int(np.argmax(scores))]
         self.manner_intervals = self.config.manner * self.manner.intervals[np.arange(self.bar) % self.scored_bar]
+        for onsets in known:
+            self._remember(onsets)
+
+    def _remember(self, onsets: Sequence[int]) -> None:
+        """Keep the intervals of a phrase by their places in the bar: the song goes on as it began."""
+        for here, following in pairwise(onsets):
+            if following - here in INTERVAL_CLASS:
+                self.sung[here % self.bar, INTERVAL_CLASS[following - here]] += 1
+        self.bar_rhythms.update(self._bars_of(onsets))
+
+    def _bars_of(self, onsets: Sequence[int]) -> list[tuple[int, ...]]:
+        """Places of the onsets in each bar but the pick-up and the last one, which the next line may fill."""
+        rhythms: list[list[int]] = [[] for _ in range(onsets[-1] // self.bar)]
+        for onset in onsets:
+            if 0 <= onset // self.bar < len(rhythms):
+                rhythms[onset // self.bar].append(onset % self.bar)
+        return [tuple(rhythm) for rhythm in rhythms]
+
+    def _returns(self, onsets: Sequence[int]) -> float:
+        """Count the bars whose rhythm was there before: two bars earlier in the line, or elsewhere in the song."""
+        rhythms = self._bars_of(onsets)
+        count = 0.0
+        for number, rhythm in enumerate(rhythms):
+            if number >= 2 and rhythm == rhythms[number - 2]:
+                count += 1
+            elif rhythm in self.bar_rhythms:
+                count += 0.6
+        return count
+
+    def wishes(self) -> Floats:
+        """Score intervals by the place in the bar where they begin, (bar, K): metre, manner, and the song so far."""
+        share = self.sung / np.maximum(self.sung.sum(axis=1, keepdims=True), 1)
+        result: Floats = self.bias + self.manner_intervals + self.own * share
+        return result
 
     def _suits(self, manners: Sequence[Manner], lengths: Sequence[int]) -> Floats:
         """Say how well each manner's density suits lines of so many syllables, in nats per line."""
@@ -644,6 +706,7 @@ class _Search:
                 model = reference.onsets[index]
             onsets = self._sample(_Lattice(self, members, bars, pickup, model, group.closes), rng)
             lengths = note_lengths(members, onsets, compound=compound, tables=self.scorer.tables, rng=rng)
+            self._remember(onsets)
             group.onsets.append(onsets)
             group.pieces.append(
                 divide(
@@ -696,6 +759,15 @@ class _Search:
 
     def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
         values, steps = lattice.backward(self.config.temperature)
+        drawn = [self._draw_one(lattice, values, steps, rng)]
+        if self.returning and drawn[0][-1] >= self.bar:
+            drawn += [self._draw_one(lattice, values, steps, rng) for _ in range(self.config.candidates - 1)]
+            return drawn[_draw(np.array([self.returning * self._returns(onsets) for onsets in drawn], np.float32), rng)]
+        return drawn[0]
+
+    def _draw_one(
+        self, lattice: "_Lattice", values: Floats, steps: list[Floats], rng: np.random.Generator
+    ) -> tuple[int, ...]:
         place = _draw((lattice.first + values) / self.config.temperature, rng)
         onsets = [int(lattice.times[0, place])]
         previous = 0
@@ -754,7 +826,7 @@ class _Lattice:
         ).astype(np.float32)
         if reference is not None:
             self.unary += search.config.keep_onset * np.isin(self.times, reference)
-        self.unary[-1] += search.ending_bias[np.searchsorted(_GAP_EDGES, end - self.times[-1], side="right")]
+        self.unary[-1] += search.ending_bias[np.searchsorted(ENDING_EDGES, end - self.times[-1], side="right")]
         self.unary[-1] += search.config.last_strong * strong[-1]
         if closes:
             weight = min(closes, 1) * search.config.closing
@@ -782,7 +854,7 @@ class _Lattice:
             for i, step in enumerate(_stress_steps(member)):
                 if step:
                     np.minimum(stress[i], grid.against[step][i], out=stress[i])
-        wishes = stress + search.bias + search.manner_intervals[self.times[:-1] % search.bar]  # [n - 1, B, K]
+        wishes = stress + search.wishes()[self.times[:-1] % search.bar]  # [n - 1, B, K]
         self.arcs: Floats = learned + np.ascontiguousarray(np.swapaxes(wishes, 1, 2))[:, :, None]
         self.arcs += np.swapaxes(_lengths(members), 1, 2)[..., None]
         self.inside, self.target = grid.inside, grid.target

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from melody.features import LOWEST, NUM_CLASSES, NUM_INTERVALS
 from melody.lstm import START, PitchModel, Prepared, State, interval_columns
+from melody.theory import MAJOR
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -49,8 +50,16 @@ class Solution(NamedTuple):
     state: State
 
 
-def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: float) -> list[Solution]:
+Turns = tuple[tuple[float, ...], ...]  # (7, 7): scores of steps of the major scale after each other
+NO_TURNS: Turns = ((0.0,) * 7,) * 7
+
+
+def solve(
+    model: PitchModel, problems: Sequence[Problem], beam: int, monotone: float, turns: Turns = NO_TURNS
+) -> list[Solution]:
     """Find the best pitches of each line; `monotone` is the price of a note's repeat beyond the first in a row.
+
+    `turns` score steps of the major scale after each other.
 
     Scores are rounded to 1e-4 and ties broken by position, so that the last bits of floating-point sums, which differ
     between machines, do not choose notes.
@@ -85,7 +94,7 @@ def solve(model: PitchModel, problems: Sequence[Problem], beam: int, monotone: f
     last_first = np.arange(places)[::-1].reshape(beam, width)  # of two that are worth the same, the first wins
     path = np.arange(size * beam).reshape(size, beam, 1)
     class_of_path, interval_of_path = path * NUM_CLASSES + window, path * NUM_INTERVALS  # places in flat arrays
-    leaps, columns = _leaps(), _columns()
+    leaps, columns = _leaps(turns), _columns()
     parents: list[Ints] = []
     choices: list[Ints] = []
     ends: list[State] = []  # of the lines, the last line first
@@ -181,8 +190,8 @@ FALLING: tuple[dict[int, int], ...] = ({1: 1, 3: -1, 6: 1, 8: -1, 10: -1}, {6: 1
 
 
 @cache
-def _leaps() -> Floats:
-    """Hard rules on pairs of classes, (6 * (C + 1) * C,): leaps over an octave; in minor the augmented second.
+def _leaps(turns: Turns) -> Floats:
+    """Rules on pairs of classes, (6 * (C + 1) * C,): leaps over an octave; in minor the augmented second.
 
     One table for major, one for minor; both again with raised notes that rise, and with lowered ones that fall.
     """
@@ -193,6 +202,9 @@ def _leaps() -> Floats:
     degree = (semitones % 12).tolist()
     augmented = (difference == 3) & np.array([[{a, b} == pair for b in degree] for a in degree])
     minor = np.where(augmented, NEVER, major)
+    step = np.array([MAJOR.index(d) if d in MAJOR else -1 for d in degree])
+    in_key = (step >= 0)[:, None] & (step >= 0)
+    major = major + in_key * np.array(turns)[np.ix_(step, step)]
     nothing_before = np.zeros((1, NUM_CLASSES))
     tables = [major, minor]
     for ways in (RISING, FALLING):

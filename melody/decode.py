@@ -15,7 +15,7 @@ Letters in shapes: B beam, n notes of a line, W pitches of the window.
 
 import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 
@@ -76,15 +76,16 @@ _BY_STYLE = {
 }
 # By style: how many songs leave the key, how readily those do, in nats, and how they differ in it (standard deviation).
 _COLOURED = {
-    "popular": (0.8, 2.9, 0.7),
-    "folk": (0.38, 2.6, 0.7),
-    "hymn": (0.33, 2.0, 0.7),
-    "carol": (0.35, 2.3, 0.7),
-    "spiritual": (0.18, 2.5, 0.7),
+    "popular": (0.8, 3.1, 0.8),
+    "folk": (0.4, 2.9, 0.8),
+    "hymn": (0.35, 2.4, 0.8),
+    "carol": (0.37, 2.8, 0.8),
+    "spiritual": (0.2, 2.8, 0.8),
 }
+_LITERAL = 0.5  # of answers inside a line that are on the same pitches
 _IN_MINOR = 0.3  # as many songs in minor do
 _FLAT_SIDE = (0, 3, 5, 8, 10)  # roots over which a lowered third or sixth falls
-_NO_COLOUR = -1.0  # the same in songs that keep to the key
+_NO_COLOUR = -2.0  # the same in songs that keep to the key
 _PERCENTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
@@ -108,30 +109,57 @@ class Taste:
     repeat: float = 0.05
     repeats: float = 0.6  # standard deviation of `repeat` among songs
     onward: float = 0.2  # a step that goes on as the step before: the likeliest path turns more often than people do
-    motif: float = 0.75  # an interval after the interval that it followed in an earlier line, under the same durations
-    motifs: float = 0.8  # standard deviation of `motif` among songs
+    motif: float = 1.1  # an interval after the interval that it followed in an earlier line, under the same durations
+    motifs: float = 0.7  # standard deviation of `motif` among songs
     third: float = 0.18
     fourth: float = 0.62
     wide: float = 1.15
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
+    # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
+    moves: tuple[tuple[float, ...], ...] = (
+        (0.04, -0.02, 0.05, 0.27, 0.24, 0.08, 0.06, 0.54, 0.32),
+        (0.13, -0.02, 1.0, 0.18, 0.34, 0.38, 1.0, 0.23, 0.11),
+        (-0.33, 1.0, 0.39, 0.36, 0.08, 0.11, -0.05, 0.12, -0.21),
+        (0.14, 0.02, 0.18, 0.19, -0.18, -0.41, -0.37, -0.25, -0.12),
+        (0.18, 0.35, -0.29, -0.02, 0.09, -0.02, -0.22, -0.66, -0.12),
+        (0.09, 0.14, -0.11, -0.31, -0.23, -0.04, -0.01, -0.27, -0.07),
+        (-0.19, 0.48, -0.17, 0.07, -0.29, -0.18, 0.27, 1.0, 0.64),
+        (0.38, -0.04, -0.38, -0.13, -0.15, -0.19, 0.99, 0.02, 0.36),
+        (-0.09, 0.04, -0.23, -0.24, 0.06, -0.04, 0.46, 0.6, -0.02),
+    )
+    turns: tuple[tuple[float, ...], ...] = (
+        (0.01, 0.08, 0.0, -0.07, 0.07, 0.29, -0.04),
+        (0.13, -0.21, 0.02, -0.06, -0.21, 0.29, -0.35),
+        (-0.19, 0.16, -0.06, 0.1, 0.15, -0.34, -0.39),
+        (-1.0, -0.28, 0.09, -0.34, 0.01, -0.28, 1.0),
+        (-0.02, -0.39, 0.02, -0.11, 0.13, 0.18, -0.25),
+        (-0.5, -0.63, -0.02, -0.09, 0.09, -0.36, 0.0),
+        (-0.18, -0.3, -1.0, 1.0, -0.13, -0.02, -0.05),
+    )
+    joint: float = 0.3  # per semitone of the interval that leads from one line to the next
+    upbeat: float = 0.5  # a line that begins on the dominant before a bar
+    accent: float = 0.02  # per semitone that a strong note lies above a weak one
+    held_high: float = 0.06  # the same for notes of half a bar and more, but for the last of a line
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.15, 0.4, 0.06, 0.4, 0.19, -0.45, 0.3, 0.0, 0.4, -0.25, 0.4, -0.04)
-    minor_degrees: tuple[float, ...] = (-0.08, -0.45, 0.03, 0.13, -0.81, -0.1, 0.35, -0.3, -0.4, -0.6, 0.93, 0.6)
-    strong_chord: float = 0.95  # a strong beat (strength 4, 5) on a note outside the chord
-    long_chord: float = 0.6  # a note longer than a pulse outside the chord
-    chromatic: float = 0.4  # a chord tone outside the key
+    major_degrees: tuple[float, ...] = (-0.07, 0.27, 0.06, 0.6, 0.19, -0.47, -0.27, 0.05, 0.68, -0.37, 1.0, -0.14)
+    minor_degrees: tuple[float, ...] = (-0.01, 1.0, -0.18, 0.29, 0.53, -0.23, 0.49, -0.44, -0.36, 1.0, 0.65, 0.49)
+    strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
+    long_chord: float = 0.5  # a note longer than a pulse outside the chord
+    chromatic: float = -0.6  # a chord tone outside the key
     rub: float = 1.2  # a note beside a chord tone outside the key
     passing: float = 0.6  # a neighbour or passing note outside the key, in songs that have any
     lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
-    pull: float = 0.01  # per semitone squared from the middle of the line's register
+    pull: float = 0.012  # per semitone squared from where most notes lie
+    tessitura: float = 2.0  # which lies so many semitones above the middle of the window
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
     stanza: tuple[float, ...] = (0.4, 0.2, 0.9, -2.0)  # the same for the lines of a stanza: the third is the highest
     room: int = 4  # semitones of the window beyond the span that the song should have: few melodies use all of it
     copy_begin: float = 0.1  # chance that a line takes up the beginning of the line two before
-    sequence: float = 0.2  # that it takes up the line before, or the one before that, moved along the scale
+    sequence: float = 0.4  # that it takes up the line before, or the one before that, moved along the scale
+    answer: float = 0.5  # that bars of it answer the bars before them, where the rhythm is the same
     # How much more and less likely this and `_COPIED` are in songs that repeat themselves and in others; how many do.
-    strict: tuple[float, float, float] = (2.3, 0.2, 0.55)
+    strict: tuple[float, float, float] = (1.9, 0.2, 0.55)
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
 
@@ -166,7 +194,18 @@ class _Habits:
     wide: float  # taste for intervals over a fourth
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
+    answering: float  # chance that bars of a line answer the bars before them
     colour: float | None  # taste for notes outside the key, None in songs that keep to it
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Bars of a line that earlier bars of it are the model of; numbers of notes in the line."""
+
+    first: int  # of the model
+    answer: int  # the first of the answer
+    length: int
+    literal: bool  # on the same pitches
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +286,7 @@ def melodize_all(
             _go_on(number, singing, None, waiting, melodies)
         if not waiting:
             return [melodies[number] for number in range(len(melodies))]
-        found = solve(model, [problem for _, problem in waiting.values()], taste.beam, taste.monotone)
+        found = solve(model, [problem for _, problem in waiting.values()], taste.beam, taste.monotone, taste.turns)
         for (number, (singing, _)), solution in zip(list(waiting.items()), found, strict=True):
             _go_on(number, singing, solution, waiting, melodies)
 
@@ -324,7 +363,8 @@ def _draw_habits(style: str, minor: bool, taste: Taste, seed: int) -> _Habits:
         place=float(rng.gumbel()),
         repeat=taste.repeat + repeat + taste.repeats * float(rng.normal()),
         wide=taste.wide + wide,
-        motif=max(0.0, taste.motif + taste.motifs * float(rng.normal())),
+        motif=min(2.0, max(0.0, taste.motif + taste.motifs * float(rng.normal()))),
+        answering=taste.answer * (1.3 if draws[1] < share else 0.5),
         copying=more if draws[1] < share else less,
         colour=readily + spread * float(rng.normal()) if draws[2] < coloured * (_IN_MINOR if minor else 1.0) else None,
     )
@@ -366,13 +406,19 @@ def _window(low: int, high: int, key: Key) -> _Window:
     return _Window(anchor, max(0, low - anchor - LOWEST), min(NUM_CLASSES - 1, high - anchor - LOWEST))
 
 
+# Kinds of intervals: the highest of each, in semitones.
+MOVES = (-6, -5, -3, -1, 0, 2, 4, 5, 12)
+
+
 @cache
-def _onward() -> Floats:
-    """Where a step goes on in the direction of a step, (26, 25)."""
+def _turns(onward: float, moves: tuple[tuple[float, ...], ...]) -> Floats:
+    """Scores of intervals after intervals, (26, 25)."""
     steps = np.arange(-12, 13)
     table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
     small = (np.abs(steps) <= 2) & (steps != 0)
     table[:-1] = small[:, None] & small[None, :] & (np.sign(steps)[:, None] == np.sign(steps)[None, :])
+    kinds = np.searchsorted(MOVES, steps)
+    table[:-1] = onward * table[:-1] + np.array(moves)[np.ix_(kinds, kinds)]
     return table
 
 
@@ -537,9 +583,27 @@ class _Search:
             words = self.lyrics.sections[line.section].lines[line.line].text
             rng = np.random.Generator(np.random.PCG64([seed, zlib.crc32(words.encode())]))
             forced = self._forced(number, rng)
-            solution = yield self._problem(number, forced, rng)
-            assert solution is not None
-            self.classes[start:end], self.state = solution
+            model = self._inner_model(number, forced, rng)
+            if model is not None:
+                # Its first bars are sung first; those that answer them take them over.
+                opening = _part(self._problem(number, forced, rng), 0, model.answer)
+                solution = yield opening
+                assert solution is not None
+                self.classes[start : start + model.answer] = solution.classes
+                forced = self._answered(number, model)
+                problem = _part(self._problem(number, forced, rng), model.answer, end - start)
+                solution = yield replace(
+                    problem,
+                    state=solution.state,
+                    before=int(solution.classes[-1]),
+                    interval=self._interval(start + model.answer - 1),
+                )
+                assert solution is not None
+                self.classes[start + model.answer : end], self.state = solution
+            else:
+                solution = yield self._problem(number, forced, rng)
+                assert solution is not None
+                self.classes[start:end], self.state = solution
         self.states.append(self.state)
         self._remember(number)
         chorus = self._is_chorus(line.section)
@@ -613,6 +677,47 @@ class _Search:
             if 2 * int((shared < START).sum()) >= end - start:
                 return self._only_fitting(number, parallel, shared)
         return self._taken_up(number, rng)
+
+    def _inner_model(self, number: int, forced: Ints, rng: np.random.Generator) -> "_Answer | None":
+        """Find bars of a line that the bars after them may answer, in their rhythm and moved along the scale."""
+        chance, choice = rng.random(2)
+        if chance > self.habits.answering or (forced < START).any():
+            return None
+        start, end = self.bounds[number], self.bounds[number + 1]
+        bar = self.frame.meter.bar_ticks
+        onsets = np.array(self._onsets(number))
+        durations = self.frame.duration[start:end]
+        found = []
+        for length in (bar, 2 * bar):
+            for first in range(0, int(onsets[-1]) - length + 1, bar):
+                model, answer = (np.flatnonzero((onsets >= t) & (onsets < t + length)) for t in (first, first + length))
+                size = min(len(model), len(answer))
+                if size < 2 or answer[0] == 0:
+                    continue
+                # The last note of a line is held: its length need not be the model's.
+                same = (onsets[answer[:size]] - length == onsets[model[:size]]) & (
+                    (durations[answer[:size]] == durations[model[:size]]) | (answer[:size] == end - start - 1)
+                )
+                alike = size if same.all() else int(np.argmin(same))
+                if alike >= 2 and alike >= 0.75 * len(model):
+                    found.append(
+                        _Answer(int(model[0]), int(answer[0]), alike, literal=chance < _LITERAL * self.habits.answering)
+                    )
+        return found[int(choice * len(found))] if found else None
+
+    def _answered(self, number: int, model: "_Answer") -> Ints:
+        """Classes that the answer of a line takes over from its model, START elsewhere."""
+        start, end = self.bounds[number], self.bounds[number + 1]
+        sung = self.classes[start + model.first : start + model.first + model.length]
+        shared = np.full(end - start, START, dtype=np.int64)
+        shared[model.answer : model.answer + model.length] = np.where(self._in_key(sung), sung, START)
+        if not model.literal:
+            shared = self._moved(number, shared)
+        return self._only_fitting(number, None, shared)
+
+    def _in_key(self, classes: Ints) -> NDArray[np.bool_]:
+        """Whether classes belong to the scale."""
+        return np.isin((classes + LOWEST) % 12, (0, 2, 3, 5, 7, 8, 10) if self.frame.minor else (0, 2, 4, 5, 7, 9, 11))
 
     def _taken_up(self, number: int, rng: np.random.Generator) -> Ints:
         """Classes that a line takes over from an earlier one of its section, if it does."""
@@ -755,9 +860,9 @@ class _Search:
             scores[0] -= 0.4
             scores += 0.3 * stable
         elif self.frame.line_rhyme[number] in (1, 2, 3):
-            scores[0] += 0.7
+            scores[0] += 1.0
             scores += 0.3 * stable
-        scores[7] -= 0.7
+        scores[7] -= 1.0
         scores[11] -= 1.0
         return scores
 
@@ -776,10 +881,15 @@ class _Search:
             rise *= _CALM  # so that it is the chorus that is heard to rise
         lean = taste.lean * (self._target(place.section) - centre + self.contrast * rise)
         away = classes - centre
-        scores += lean[:, None] * away - taste.pull * away**2
+        scores += lean[:, None] * away - taste.pull * (away - (0.0 if self.lifts else taste.tessitura)) ** 2
+        weight = taste.accent * (frame.strength[start:end] >= 4)
+        long = (2 * frame.duration[start:end] >= frame.meter.bar_ticks) & (np.arange(num_notes) < num_notes - 1)
+        weight = weight + taste.held_high * long
+        scores += (weight - weight.mean())[:, None] * away
         degree = (classes + LOWEST) % 12
         favour = np.array(taste.minor_degrees if frame.minor else taste.major_degrees)[degree]
         clashes = self.clashes[start : end - 1][:, degree]
+        scores[0] += taste.upbeat * (degree == 7) * (frame.strength[start] < 5)
         scores[:-1] += np.where(clashes, np.minimum(favour, 0.0), favour)
         scores[-1] += self._end(number)[degree]
         pinned = (forced >= window.low) & (forced <= window.high)
@@ -807,7 +917,7 @@ class _Search:
     def _line_motifs(self, number: int) -> Floats:
         """Scores of intervals after intervals, (n, 26, 25), as earlier lines have them under the same two durations."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        motifs = np.tile(self.taste.onward * _onward(), (end - start, 1, 1))
+        motifs = np.tile(_turns(self.taste.onward, self.taste.moves), (end - start, 1, 1))
         motifs[0] = 0.0
         lengths = self.frame.duration[start:end].tolist()
         for note in range(2, end - start):
@@ -826,7 +936,8 @@ class _Search:
             known = self.motifs.get(durations)
             if known is None:
                 known = self.motifs[durations] = np.zeros((NUM_INTERVALS, NUM_INTERVALS))
-            known[intervals[note - 2], intervals[note - 1]] = self.habits.motif
+            if intervals[note - 2 : note] != [12, 12]:  # a note over and over is no motif
+                known[intervals[note - 2], intervals[note - 1]] = self.habits.motif
 
     def _line_motion(self, number: int) -> Floats:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
@@ -835,7 +946,7 @@ class _Search:
         sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, taste.fourth, *(self.habits.wide,) * 7
         motion = np.empty((end - start, NUM_INTERVALS))
         motion[:] = sizes[:0:-1] + sizes
-        motion[0] = 0.0
+        motion[0] = -taste.joint * np.abs(np.arange(-12, 13))
         motion[self.frame.held[start:end] == 1] = _held_motion()
         back = int(self.frame.line_rhyme[number])
         if back in (1, 2):
@@ -863,6 +974,18 @@ class _Search:
         far = np.maximum(0, gap[ahead[near]] - 3 * steps[near, None] + 1)
         reach[:-1][near] = -self.taste.reach * far
         return reach
+
+
+def _part(problem: Problem, start: int, end: int) -> Problem:
+    """Return some notes of a line as a problem of their own."""
+    return replace(
+        problem,
+        line=Prepared._make(array[start:end] for array in problem.line),
+        colour=problem.colour[start:end],
+        scores=problem.scores[start:end],
+        motion=problem.motion[start:end],
+        motifs=problem.motifs[start:end],
+    )
 
 
 @cache

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from align.meter import GRID, Meter
 from align.rhythm import LineRhythm, Rhythm
-from align.search import align_lyrics, score_meter
+from align.search import CONFIG, SearchConfig, align_lyrics, score_meter
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 
 METERS = [Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(6, 8), Meter(12, 8)]
@@ -173,10 +173,22 @@ def test_a_song_keeps_its_manner_of_rhythm() -> None:
     assert np.mean(within) > 1.5 * np.mean(between)
 
 
-def bar_rhythms(seed: int) -> list[tuple[int, ...]]:
-    rhythm = align_lyrics(song(), Meter(3, 4), "folk", seeds_for(song(), seed))
+def test_a_song_can_go_on_in_the_rhythms_that_it_has_had() -> None:
+    known = []
+    for weight in (5.0, 0.0):
+        weights = (weight,) * len(CONFIG.own)
+        config = replace(CONFIG, own=weights, returning=weights, own_spread=0.0, returning_spread=0.0)
+        bars = [bar_rhythms(seed, config, Meter(4, 4), num_lines=8) for seed in range(12)]
+        known.append(sum(len(rhythms) - len(set(rhythms)) for rhythms in bars))
+    assert known[0] > 1.08 * known[1], known
+
+
+def bar_rhythms(
+    seed: int, config: SearchConfig = CONFIG, meter: Meter = METERS[1], num_lines: int = 4
+) -> list[tuple[int, ...]]:
+    rhythm = align_lyrics(song(), meter, "folk", seeds_for(song(), seed), config=config)
     bars: dict[int, list[int]] = {}
-    for sung in rhythm.lines[:4]:
+    for sung in rhythm.lines[:num_lines]:
         for note in sung.notes:
             bars.setdefault((note.onset - rhythm.pickup) // rhythm.meter.bar_ticks, []).append(rhythm.place(note.onset))
     return [tuple(bar) for bar in bars.values()]

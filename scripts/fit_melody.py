@@ -1,0 +1,132 @@
+"""Fit what evens out the statistics of melodies: `major_degrees`, `minor_degrees`, `moves` and `turns` of `Taste`.
+
+    python scripts/fit_melody.py songs_open.parquet [--rounds 6] [--rate 0.4] [--tenths 2 4 6 8]
+
+A search for the likeliest melody dwells on stable degrees and takes the usual turns too often. The words of training
+songs get rhythms and chords once, in the metre, mode and style of the songs; then, round by round, they are sung, and
+every score moves by `rate` times the log of people's share over ours: of degrees, of kinds of intervals after each
+other, and of steps of the major scale after each other, all inside lines. Prints the overlaps after every round (PD as
+scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py).
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align.corpus import CorpusSong, read_corpus
+from lyrics.document import LyricsError
+from melody.corpus import song_key
+from melody.decode import MOVES, SongToSing, Taste, melodize_all
+from melody.distances import overlap
+from melody.theory import MAJOR, Key
+from pipeline.compose import draft
+from pipeline.evaluation import lyric_lines, sung_from_corpus
+
+Table = NDArray[np.float64]
+MOST = 1.0  # nats
+
+
+class Statistics:
+    """Counts of one side: people, or ours."""
+
+    def __init__(self) -> None:
+        """Count nothing yet."""
+        self.degrees = np.zeros((2, 12))  # of major and minor, last notes of lines left out
+        self.moves = np.zeros((len(MOVES), len(MOVES)))
+        self.turns = np.zeros((len(MAJOR), len(MAJOR)))
+        self.pitches: list[tuple[str, int]] = []
+
+    def add(self, key: Key, lines: Iterable[Sequence[int]]) -> None:
+        """Count the pitches of a song by line."""
+        for line in lines:
+            above = [(pitch - key.tonic) % 12 for pitch in line]
+            self.pitches += [(key.mode, degree) for degree in above]
+            np.add.at(self.degrees[int(key.mode == "minor")], above[:-1], 1)
+            kinds = np.searchsorted(MOVES, np.clip(np.diff(line), -12, 12)).tolist()
+            for before, after in pairwise(kinds):
+                self.moves[before, after] += 1
+            if key.mode == "major":
+                for here, following in pairwise(above):
+                    if here in MAJOR and following in MAJOR:
+                        self.turns[MAJOR.index(here), MAJOR.index(following)] += 1
+
+
+def _moved(scores: Table, people: Table, ours: Table, rate: float, floor: float) -> Table:
+    """Move scores towards people's shares; what people do a mean note of keeps its score."""
+    theirs = people / people.sum()
+    change = np.log((theirs + floor) / (ours / ours.sum() + floor))
+    moved: Table = np.clip(scores + rate * (change - (change * theirs).sum()), -MOST, MOST)
+    return moved
+
+
+def _rows(table: Table) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in np.round(table, 2).tolist())
+
+
+def main() -> None:
+    """Fit, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=0.4)
+    parser.add_argument("--tenths", type=int, nargs="+", default=[2, 4, 6, 8])
+    options = parser.parse_args()
+
+    verses: dict[str, CorpusSong] = {}
+    for song in read_corpus(options.data):
+        if int(song.group, 16) % 10 in options.tenths:
+            verses.setdefault(song.song_id, song)
+    people, keys, asked = Statistics(), [], []
+    for number, song in enumerate(verses.values()):
+        key = song_key(song)
+        try:
+            words = "\n".join(lyric_lines(song))
+            one = draft(words, seed=number, meter=str(song.meter), key=str(key), style=song.style)
+        except LyricsError:
+            continue
+        keys.append(key)
+        voice = one.settings.low, one.settings.high
+        asked.append(SongToSing(one.lyrics, one.rhythm, one.plan, key, voice, song.style, one.seeds, one.rhymes))
+        lines: dict[int, list[int]] = {}
+        for note in sung_from_corpus(song).notes:
+            lines.setdefault(song.syllables[note.syllable].line, []).append(note.pitch)
+        people.add(key, lines.values())
+
+    taste = Taste()
+    degrees = np.array([taste.major_degrees, taste.minor_degrees])
+    moves, turns = np.array(taste.moves), np.array(taste.turns)
+    best, best_fit = taste, 0.0
+    for number in range(options.rounds + 1):
+        major, minor = _rows(degrees)
+        taste = replace(taste, major_degrees=major, minor_degrees=minor, moves=_rows(moves), turns=_rows(turns))
+        ours = Statistics()
+        for key, melody in zip(keys, melodize_all(asked, taste=taste), strict=True):
+            ours.add(key, melody)
+        fits = [overlap(people.pitches, ours.pitches)] + [
+            float(np.minimum(a / a.sum(), b / b.sum()).sum())
+            for a, b in ((people.moves, ours.moves), (people.turns, ours.turns))
+        ]
+        print(f"round {number}: PD {fits[0]:.4f}, moves {fits[1]:.4f}, turns {fits[2]:.4f}", flush=True)
+        if sum(fits) > best_fit:
+            best, best_fit = taste, sum(fits)
+        rate = options.rate / (1 + number / 4)
+        for mode in (0, 1):
+            degrees[mode] = _moved(degrees[mode], people.degrees[mode], ours.degrees[mode], rate, 0.004)
+        moves = _moved(moves, people.moves, ours.moves, rate, 0.001)
+        turns = _moved(turns, people.turns, ours.turns, rate, 0.001)
+    for name in ("major_degrees", "minor_degrees"):
+        print(f"    {name}: tuple[float, ...] = {getattr(best, name)}")
+    for name in ("moves", "turns"):
+        print(f"    {name}: tuple[tuple[float, ...], ...] = (")
+        for row in getattr(best, name):
+            print(f"        ({', '.join(map(str, row))}),")
+        print("    )")
+
+
+if __name__ == "__main__":
+    main()
