@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "data" / "adapter"
-ADAPTER_SHA256 = "093483eb805302d24cf4cdcc97a47025990e354c051222a9fd962ab9d09f6312"
+ADAPTER_SHA256 = "3216b93cd8eac41023444554ef5563701a20a2aedf251511f98b57e247ba0698"
 _HUB_SECONDS = 5  # to find out whether the hub can be reached
 _ABANDONED_SECONDS = 3600
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model")

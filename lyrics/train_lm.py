@@ -297,7 +297,7 @@ def export(model: Any, masters: Sequence[torch.Tensor], out: Path) -> None:
     """Write the adapter as peft reads it, in half precision."""
     for parameter, master in zip((p for p in model.parameters() if p.requires_grad), masters, strict=True):
         parameter.data = master.to(torch.float16)
-    model.save_pretrained(out)
+    model.save_pretrained(out, save_embedding_layers=False)  # else peft asks the network for the base's configuration
     (out / "README.md").unlink(missing_ok=True)  # peft's empty card; ours is written by hand
 
 
