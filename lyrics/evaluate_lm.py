@@ -93,9 +93,9 @@ def num_syllables(text: str, pronouncer: Pronouncer) -> int:
 
 
 def speed(model: LanguageModel, *, batch: int, prompt_tokens: int = 150, steps: int = 8) -> Speed:
-    """Measure decoding: `batch` candidates after a shared prompt, one token each a step."""
+    """Measure decoding: `batch` different candidates after a shared prompt, one token each a step."""
     size = len(model.vocabulary)
-    prefix = model.read(None, [(7 * number + 300) % size for number in range(prompt_tokens)])
+    prefix = model.read(None, _prompt(prompt_tokens, size))
     branches = model.branch(prefix, batch)
     branches.step([(300 + row) % size for row in range(batch)])  # the first step warms up
     wall, processor = time.perf_counter(), time.process_time()
@@ -103,3 +103,30 @@ def speed(model: LanguageModel, *, batch: int, prompt_tokens: int = 150, steps: 
         branches.step([(400 + step + row) % size for row in range(batch)])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     return Speed(batch, steps * batch / wall, processor / (steps * batch))
+
+
+def generate_speed(model: LanguageModel, *, batch: int, prompt_tokens: int = 150, steps: int = 8) -> Speed:
+    """Measure the same with `generate` of transformers, the reading of the prompt left out."""
+    import torch
+
+    tokens = torch.tensor([_prompt(prompt_tokens, len(model.vocabulary))] * batch, device=model.network.device)
+
+    def run(count: int) -> tuple[float, float]:
+        wall, processor = time.perf_counter(), time.process_time()
+        model.network.generate(
+            input_ids=tokens,
+            attention_mask=torch.ones_like(tokens),
+            do_sample=True,
+            min_new_tokens=count,
+            max_new_tokens=count,
+            pad_token_id=model.tokenizer.eos_token_id,
+        )
+        return time.perf_counter() - wall, time.process_time() - processor
+
+    run(2)  # warms up
+    first, whole = run(1), run(steps + 1)
+    return Speed(batch, steps * batch / (whole[0] - first[0]), (whole[1] - first[1]) / (steps * batch))
+
+
+def _prompt(num_tokens: int, size: int) -> list[int]:
+    return [(7 * number + 300) % size for number in range(num_tokens)]

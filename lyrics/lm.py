@@ -138,12 +138,15 @@ def _attend(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, memory: Any = None, **_: Any
 ) -> tuple[Any, None]:
     """Attend as transformers asks for it: new nodes of a TokenTree, or, without one, rows of plain text."""
+    import torch
     from torch.nn.functional import scaled_dot_product_attention
 
     if memory is not None:
         out = memory.attend(module.layer_idx, query[0] * scaling, key[0], value[0])[None]
     else:
-        out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
+        T, S = query.shape[2], key.shape[2]
+        past = torch.ones(T, S, dtype=torch.bool, device=query.device).tril(S - T)
+        out = scaled_dot_product_attention(query, key, value, past, scale=scaling, enable_gqa=True)
     return out.transpose(1, 2), None
 
 
@@ -356,6 +359,7 @@ class LanguageModel:
         self.name = name
         self.adapted = adapted  # whether it has learned the prompts of lyrics/prompt.py
         self.bare: LanguageModel = self  # the same model without an adapter, for judging what is written
+        self.kept: dict[Any, Any] = {}  # what those who use it have computed and need again
         self._decoder = _quick_decoder(network) if shares_prefix is None else None
         if shares_prefix is None:
             shares_prefix = self._decoder is not None or _take_over_attention(network)

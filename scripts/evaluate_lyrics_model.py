@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from lyrics.evaluate_lm import follow, speed
+from lyrics.evaluate_lm import follow, generate_speed, speed
 from lyrics.lm import load_model
 from lyrics.model_store import DEFAULT_MODEL
 from lyrics.train_lyrics import NUM_POEMS, make_lessons
@@ -50,15 +50,19 @@ def main() -> None:
 
 
 def measure_speed(name: str) -> None:
-    """Print a table of precisions and batch sizes."""
-    print("precision   batch   tokens/s   processor ms/token")
+    """Print a table of precisions and batch sizes, with transformers' `generate` beside it."""
+    print("                    candidates of a line         generate of transformers")
+    print("precision   batch   tokens/s   processor ms/token   tokens/s   processor ms/token")
     for precision in ("float32", "bfloat16", "int8"):
         begin, processor = time.perf_counter(), time.process_time()
         model = load_model(name, precision=precision, adapter=False)
         loaded = time.perf_counter() - begin, time.process_time() - processor
         for batch in (1, 16, 48):
-            found = speed(model, batch=batch)
-            print(f"{precision:10}{batch:7}{found.tokens_per_second:11.0f}{1000 * found.processor_seconds:15.1f}")
+            row = f"{precision:10}{batch:7}"
+            for measure in (speed, generate_speed) if precision != "int8" else (speed,):
+                found = measure(model, batch=batch)
+                row += f"{found.tokens_per_second:11.0f}{1000 * found.processor_seconds:15.1f}      "
+            print(row.rstrip(), flush=True)
         print(
             f"{precision:10} loaded in {loaded[0]:.1f} s ({loaded[1]:.1f} s of processor time), imports included once"
         )

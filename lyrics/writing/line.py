@@ -564,7 +564,13 @@ class _Material:
         self.request = request
         self.model = model
         self.pronouncer = Pronouncer()
-        self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
+        if extra or avoided:
+            self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
+        else:
+            key = "vocabulary", request.explicit
+            if key not in model.kept:
+                model.kept[key] = Vocabulary(table, model)
+            self.vocabulary = model.kept[key]
         self.ends = [index for index, word in enumerate(table) if may_end(word) and word.text.lower() not in avoided]
         self.theme: Floats = embed([f"{request.theme} {request.mood}".strip()])[0]
         found = re.findall(r"[a-z']+", request.theme.lower())
@@ -597,9 +603,14 @@ class _Material:
     def examples_text(self) -> str:
         return (LEXICON / "examples.txt").read_text(encoding="utf-8")
 
-    @cached_property
+    @property
     def examples(self) -> Prefix:
-        return self.model.read(self.model.start(Brief()), self.examples_text)
+        key = "examples", self.examples_text
+        found: Prefix | None = self.model.kept.get(key)
+        if found is None:
+            found = self.model.kept[key] = self.model.read(self.model.start(Brief()), self.examples_text)
+            _ = found.state  # read by itself, so that the first lyric follows the same numbers as all others
+        return found
 
     @cached_property
     def plain(self) -> Prefix:

@@ -316,8 +316,10 @@ def sample(
     branches.extend([(*walk.start.cue, *walk.tokens) for walk in walks])
     found: list[Candidate] = []
     num_walks = len(walks)
+    welcome = bias[vocabulary.tokens]
     while walks:
         log_probs = branches.log_probs
+        likings = log_probs + welcome
         moves: list[tuple[int, int, float]] = []  # row, option, its log probability
         ending: list[tuple[float, int, int, float]] = []
         second: list[tuple[float, int, int, float]] = []
@@ -326,16 +328,21 @@ def sample(
             options = walk.start.search.options(walk.state)
             if not len(options.tokens):
                 continue
-            allowed = log_probs[row, options.places].astype(np.float64)
-            liked = allowed + bias[options.tokens]
+            liked = likings[row, options.places]
             if options.ending:
                 num_ending += 1
-                for pick in np.argsort(-liked, kind="stable")[:_ENDS_EACH].tolist():
-                    ending.append((walk.liking + float(liked[pick]), row, pick, float(allowed[pick])))
+                picks = np.argsort(-liked, kind="stable")[:_ENDS_EACH].tolist()
             else:
                 picks = _draw(liked, source, temperature, 2 if walk.start.search.is_near_end(options) else 1)
-                moves.append((row, picks[0], float(allowed[picks[0]])))
-                second += [(walk.liking + float(liked[pick]), row, pick, float(allowed[pick])) for pick in picks[1:]]
+            steps = [
+                (walk.liking + float(liked[pick]), row, pick, float(log_probs[row, options.places[pick]]))
+                for pick in picks
+            ]
+            if options.ending:
+                ending += steps
+            else:
+                moves.append(steps[0][1:])
+                second += steps[1:]
         ending.sort(key=lambda item: -item[0])
         chosen = Counter[int]()
         for _, row, pick, log_prob in ending:  # the end words that suit best, whichever walks they end
@@ -392,14 +399,12 @@ _SAME_END = 6  # candidates that may end on the same token, of those whose cue s
 _GROWTH = 2  # so many times as many walks at the end of a line as at its beginning: there they have to turn
 
 
-def _draw(log_probs: NDArray[np.float64], source: np.random.Generator, temperature: float, count: int) -> list[int]:
-    """Draw some of the options without putting back; those far less likely than the best never."""
-    scaled = np.where(log_probs < log_probs.max() - 6, -np.inf, log_probs) / temperature
-    scaled += source.gumbel(size=len(scaled))
-    if count == 1:
-        return [int(np.argmax(scaled))]
-    best = np.argsort(-scaled, kind="stable")[:count]
-    return [int(pick) for pick in best if scaled[pick] > -np.inf]
+def _draw(liked: NDArray[np.float32], source: np.random.Generator, temperature: float, count: int) -> list[int]:
+    """Draw some of the options without putting back; those far less liked than the best never."""
+    near = np.flatnonzero(liked >= liked.max() - 6)
+    scaled = liked[near] / temperature + source.gumbel(size=len(near))
+    best = [np.argmax(scaled)] if count == 1 else np.argsort(-scaled, kind="stable")[:count]
+    return [int(near[pick]) for pick in best]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lyrics.evaluate_lm import Following, follow, num_syllables, speed
+from lyrics.evaluate_lm import Following, follow, generate_speed, num_syllables, speed
 from lyrics.pronounce import Pronouncer
 from lyrics.verse import Poem, lessons
 
@@ -57,3 +57,20 @@ def test_speed_counts_every_branch(found: tuple[Any, Any]) -> None:
     assert result.batch == 4
     assert result.tokens_per_second > 0
     assert result.processor_seconds > 0
+
+
+def test_generate_is_measured_by_the_tokens_after_the_first(
+    found: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = found
+    shapes: list[tuple[int, ...]] = []
+    generate = model.network.generate
+
+    def counted(**options: Any) -> Any:
+        made = generate(**options)
+        shapes.append(tuple(made.shape))
+        return made
+
+    monkeypatch.setattr(model.network, "generate", counted)
+    assert generate_speed(model, batch=4, prompt_tokens=10, steps=5).batch == 4
+    assert shapes[-2:] == [(4, 11), (4, 16)]
