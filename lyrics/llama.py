@@ -76,12 +76,18 @@ def can_run(network: Any) -> bool:
 
 
 def _join(layers: list[Any]) -> Any:
-    """Return the weights of linear layers as one, of which theirs are views from now on."""
+    """Return the weights of linear layers as one, of which theirs are views from now on (or have been before)."""
     import torch
 
-    joined = torch.cat([layer.weight for layer in layers])
-    parts = joined.split([layer.weight.shape[0] for layer in layers])
-    for layer, part in zip(layers, parts, strict=True):
+    weights = [layer.weight for layer in layers]
+    sizes = [weight.numel() * weight.element_size() for weight in weights]
+    places = [weight.data_ptr() for weight in weights]
+    if all(place + size == after for place, size, after in zip(places, sizes, places[1:], strict=False)):
+        first = weights[0].data
+        if first.untyped_storage().nbytes() == sum(sizes):
+            return first.as_strided((sum(len(weight) for weight in weights), first.shape[1]), first.stride())
+    joined = torch.cat(weights)
+    for layer, part in zip(layers, joined.split([len(weight) for weight in weights]), strict=True):
         layer.weight.data = part
     return joined
 

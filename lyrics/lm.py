@@ -161,31 +161,25 @@ def load_model(
     MissingExtraError without the extra `lm`.
     """
     need("writing lyrics", "lm", "torch", "transformers", "safetensors")
-    import copy
-
     folder = find_or_pull(name)
     with quiet():
         import torch
 
-        network, tokenizer = load_bare(folder, name)
-        chosen = (read_adapter() if uses_adapter(name) else None) if adapter is True else (adapter or None)
-        bare = None
-        if chosen is not None:
-            bare = copy.deepcopy(network)
-            merge_adapter(network, chosen)
-        if precision is None:
-            precision = _fastest_precision()
+        precision = precision or _fastest_precision()
         if precision not in _PRECISIONS:
             raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
+        chosen = (read_adapter() if uses_adapter(name) else None) if adapter is True else (adapter or None)
+        network, tokenizer = load_bare(folder, name, short=precision == "bfloat16")
+        bare = network.to(torch.bfloat16 if precision == "bfloat16" else torch.float32).eval()
+        if chosen is not None:
+            network = merge_adapter(bare, chosen)
         shares_prefix = None
         if precision == "int8":  # tried before, as 8 bits round a prompt differently whole and in parts
-            shares_prefix = _take_over_attention(network.eval())
+            shares_prefix = _take_over_attention(network)
             network = quantized(network)
-        else:
-            network = network.to(getattr(torch, precision)).eval()
         model = LanguageModel(network, tokenizer, name, adapted=chosen is not None, shares_prefix=shares_prefix)
-        if bare is not None:
-            model.bare = LanguageModel(bare.to(getattr(torch, _fastest_precision())).eval(), tokenizer, name)
+        if chosen is not None:
+            model.bare = LanguageModel(bare, tokenizer, name)
     return model
 
 
@@ -205,12 +199,15 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def load_bare(folder: Path, name: str) -> tuple[Any, Any]:
-    """Load a network in float32 and its tokenizer, without an adapter; raises like `load_model`."""
-    return _load_network(folder, name), _load_tokenizer(folder, name)
+def load_bare(folder: Path, name: str, *, short: bool = False) -> tuple[Any, Any]:
+    """Load a network and its tokenizer, without an adapter; raises like `load_model`.
+
+    The network is in float32; with `short` in bfloat16 if it is stored so, which is quicker and loses nothing.
+    """
+    return _load_network(folder, name, short=short), _load_tokenizer(folder, name)
 
 
-def _load_network(folder: Path, name: str) -> Any:
+def _load_network(folder: Path, name: str, *, short: bool) -> Any:
     import json
 
     import torch
@@ -235,8 +232,10 @@ def _load_network(folder: Path, name: str) -> Any:
     if not weights:
         raise ModelFileError(f"{folder} has no weights as safetensors; pull the model again, or choose another one")
     _check_memory(weights, name)
+    stored = config.get("dtype", config.get("torch_dtype"))
+    dtype = torch.bfloat16 if short and stored == "bfloat16" else torch.float32
     try:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFileError(f"cannot load the model {name} from {folder}: {reason}; pull it again") from error
@@ -314,12 +313,14 @@ def quantized(network: Any) -> Any:
         return quantize_dynamic(network, {torch.nn.Linear: per_channel_dynamic_qconfig}, inplace=True)
 
 
-def merge_adapter(network: Any, folder: Path) -> None:
-    """Add a LoRA adapter, as peft writes it, into the weights of a network in float32.
+def merge_adapter(network: Any, folder: Path) -> Any:
+    """Return a network with a LoRA adapter, as peft writes it, added into its weights; the given one stays as it is.
 
-    The same as `peft.PeftModel.from_pretrained(...).merge_and_unload()`, without importing peft. Raises ModelFileError
-    if the adapter is damaged or made for another model.
+    The same as `peft.PeftModel.from_pretrained(...).merge_and_unload()`, without importing peft: sums are in float32
+    whatever the network is in. The two share the weights that the adapter leaves alone. Raises ModelFileError if the
+    adapter is damaged or made for another model.
     """
+    import copy
     import json
 
     import torch
@@ -332,16 +333,19 @@ def merge_adapter(network: Any, folder: Path) -> None:
     except Exception as error:
         raise ModelFileError(f"cannot read the adapter in {folder}: {error}; install songwright again") from error
     parameters = dict(network.named_parameters())
-    with torch.no_grad():
-        for key, down in tensors.items():
-            if not key.endswith(".lora_A.weight"):
-                continue
-            target = key.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
-            up = tensors.get(key.replace(".lora_A.", ".lora_B."))
-            weight = parameters.get(target)
-            if up is None or weight is None or weight.shape != (up.shape[0], down.shape[1]):
-                raise ModelFileError(f"the adapter in {folder} was made for another model: {target} does not fit")
-            weight.addmm_(up.float(), down.float(), alpha=scale)
+    shared = {id(weight): weight for weight in (*parameters.values(), *network.buffers())}
+    for key, down in tensors.items():
+        if not key.endswith(".lora_A.weight"):
+            continue
+        target = key.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
+        up = tensors.get(key.replace(".lora_A.", ".lora_B."))
+        weight = parameters.get(target)
+        if up is None or weight is None or weight.shape != (up.shape[0], down.shape[1]):
+            raise ModelFileError(f"the adapter in {folder} was made for another model: {target} does not fit")
+        with torch.no_grad():
+            changed = weight.float().addmm(up.float(), down.float(), alpha=scale).to(weight.dtype)
+        shared[id(weight)] = torch.nn.Parameter(changed, requires_grad=weight.requires_grad)
+    return copy.deepcopy(network, shared)
 
 
 class LanguageModel:

@@ -6,15 +6,24 @@ processor, a GPU) the product is the ordinary one.
 """
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 
 class Product:
     """Multiplies rows (N, in) by a weight (out, in) without a bias."""
 
     def __init__(self, weight: Any, *, pack: bool = True) -> None:
-        """Lay out a weight, which takes a copy of it, where that helps; else, and without `pack`, keep it as it is."""
+        """Lay out a weight, which takes a copy of it, where that helps; else, and without `pack`, keep it as it is.
+
+        What lies at the same place in memory is laid out once, for all products with it.
+        """
         self._weight = weight
-        self.packed = _pack(weight) if pack else None
+        self.packed = None
+        if pack:
+            place = weight.data_ptr(), weight.shape, weight.dtype
+            same = _products.get(place)
+            self.packed = _pack(weight) if same is None else same.packed
+            _products.setdefault(place, self)
 
     def __call__(self, rows: Any) -> Any:
         """Return (N, out)."""
@@ -25,6 +34,7 @@ class Product:
         return torch.ops.mkldnn._linear_pointwise(rows, self.packed, None, "none", [], "")
 
 
+_products: WeakValueDictionary[tuple[Any, ...], Product] = WeakValueDictionary()  # each holds its weight, and the place
 _TYPICAL_ROWS = 32  # a hint; any number may come
 
 

@@ -230,10 +230,35 @@ def test_merging_an_adapter_does_what_peft_does(tiny: Any, tmp_path: Path) -> No
             torch.nn.init.normal_(parameter)
     adapted.save_pretrained(tmp_path)
     expected = PeftModel.from_pretrained(tiny.make_network(300), tmp_path).merge_and_unload()
-    found = tiny.make_network(300)
-    merge_adapter(found, tmp_path)
+    network, before = tiny.make_network(300), dict(tiny.make_network(300).named_parameters())
+    found = dict(merge_adapter(network, tmp_path).named_parameters())
     for name, weight in expected.named_parameters():
-        assert torch.allclose(dict(found.named_parameters())[name], weight, atol=1e-5), name
+        assert torch.allclose(found[name], weight, atol=1e-5), name
+    for name, weight in network.named_parameters():  # which stays as it was, and shares what the adapter leaves alone
+        assert torch.equal(weight, before[name]), name
+        assert (weight is found[name]) is not ("q_proj" in name or "up_proj" in name), name
+
+
+@PEFT
+def test_a_model_with_an_adapter_has_the_bare_one_beside_it(tiny_folder: Path, tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from lyrics.lm import load_model
+
+    adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder), LoraConfig(target_modules=["o_proj"]))
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(tmp_path)
+    model = load_model(str(tiny_folder), adapter=tmp_path, precision="float32")
+    plain = load_model(str(tiny_folder), adapter=False, precision="float32")
+    assert plain.bare is plain
+    assert np.allclose(model.bare.read(None, LINE).log_probs, plain.read(None, LINE).log_probs, atol=1e-4)
+    assert not np.allclose(model.read(None, LINE).log_probs, plain.read(None, LINE).log_probs, atol=1e-2)
+    expected = plain_log_probs(model, model.encode(LINE))[-1]
+    assert np.allclose(model.read(None, LINE).log_probs, expected, atol=1e-4)
 
 
 @PEFT
