@@ -184,7 +184,7 @@ def test_moods_are_heard(model: Any) -> None:
     sad, happy = (
         find_mood(
             line
-            for seed in range(1)
+            for seed in range(4)
             for section in parse_lyrics(
                 write(Request(THEME, form="V", mood=mood, seed=seed), model, effort=QUICK).text
             ).sections
@@ -192,7 +192,7 @@ def test_moods_are_heard(model: Any) -> None:
         ).valence
         for mood in ("sad", "happy")
     )
-    assert sad < -0.1 < 0.1 < happy
+    assert sad < happy - 0.3
 
 
 @pytest.mark.parametrize(
