@@ -31,6 +31,7 @@ def is_telling(text: str) -> bool:
 
 _LEAST = 3  # syllables
 _LONGEST = 12  # words of a theme that is a phrase
+_DETERMINERS = frozenset("a an the my your his her its our their this that these those".split())  # "feeds | the birds"
 _NO_START = frozenset("and but or nor of that who whom whose which what so than as i you he she we they it".split())
 
 
@@ -51,7 +52,7 @@ def theme_phrases(theme: str, pronouncer: Pronouncer, most: int) -> list[SungWor
         if not opens or first.lower() in _NO_START:
             continue
         for end in range(start + 2, len(words) + 1):
-            closed = end == len(words) or is_function_word(words[end])
+            closed = end == len(words) or (is_function_word(words[end]) and words[end].lower() not in _DETERMINERS)
             hangs = is_function_word(words[end - 1]) and (start, end) != (0, len(words))
             if not closed or hangs or not any(is_telling(word.lower()) for word in words[start:end]):
                 continue

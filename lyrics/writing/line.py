@@ -44,7 +44,7 @@ _MOOD_POINTS = {
 }
 _END_HEAT = 0.6  # how freely end words are chosen that the model is told; at 1 some are odd
 _SLANT_TOLD = 2.5  # nats: how much likelier a slant rhyme must be than a perfect one to be tried
-_SHARE = 0.6  # of the effort for a line, where several ways lead to it
+_SHARE = 0.7  # of the effort for a line, where several ways lead to it
 _TITLES = 2  # phrases of the theme that are tried
 _TITLE_WALKS = 4  # candidates for a hook that ends on a phrase of the theme
 _WAYS = 4  # beginnings that are tried for a line that must have a word
@@ -107,6 +107,7 @@ class Weights:
     image: float = 1.0  # while sampling: a word that the plan gives to this section
     gloom: float = 1.0  # a word of death and dread, unless theme or mood ask for it
     hook: float = 0.6  # each thing that makes a hook weak
+    title: float = 0.7  # a hook that ends on a phrase of the theme
     near: float = 0.5  # while sampling: each standard deviation that a word lies nearer to the theme than most
     mood: float = 1.5  # while sampling: agreement of a word with the mood asked for
     mood_line: float = 1.0  # agreement of a line with it
@@ -185,6 +186,7 @@ class LineWriter:
         sizes = np.array([phrase.num_syllables for phrase in self.title_words])
         chance = self.source.random(len(sizes)) ** (1 / sizes)  # longer ones say more
         self.title_words = [self.title_words[index] for index in np.argsort(-chance)[:_TITLES].tolist()]
+        self._lazy.titles = {self._lazy.number(phrase) for phrase in self.title_words}
         self.reserved_ends = {stem(phrase.text.split()[-1]) for phrase in self.title_words}
 
     def plan_images(self, roles: Sequence[Role]) -> None:
@@ -460,6 +462,7 @@ class LineWriter:
             cost += weights.gloom * sum(lazy.gloomy[word] for word in candidate.words)
             if slot.hook:
                 cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
+                cost -= weights.title * (candidate.words[-1] in lazy.titles)
             rough[text] = weights.likelihood * candidate.likelihood - cost, cost, candidate
         kept: list[tuple[Found, Candidate]] = []
         for text, (_, cost, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
@@ -591,6 +594,7 @@ class _Material:
         self._table = table
         self.rimes = {index: _rime(table[index]) for index in self.ends}
         self.bias = self._bias()
+        self.titles: set[int] = set()  # phrases of the theme
         self.families: dict[tuple[str, ...], list[int]] = {}
         for index, rime in self.rimes.items():
             self.families.setdefault(rime, []).append(index)

@@ -125,6 +125,7 @@ def _next_line(writer: LineWriter, ways: Sequence[_Way], slot: Slot, following: 
     made = [new for way in ways for new in _lengthened(writer, way, slot, width)]
     best = max(made, key=lambda way: way.score, default=None)
     if len(ways) > 1 and (best is None or best.lines[-1].score < effort.good):  # poor: once more
+        writer.effort = effort
         made += [new for way in ways for new in _lengthened(writer, way, slot, width)]
     writer.effort = effort
     if not made:

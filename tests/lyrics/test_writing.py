@@ -164,6 +164,8 @@ def test_themes_give_phrases_that_fit() -> None:
         ("running away with you", 6),
         ("running away", 4),
     ]
+    phrases = theme_phrases("the man who feeds the birds", Pronouncer(), 6)
+    assert [phrase.text for phrase in phrases] == ["the man who feeds the birds"]
     assert theme_phrases("love", Pronouncer(), 8) == []
     assert theme_phrases("夜 and a ☂", Pronouncer(), 8) == []
 
