@@ -68,10 +68,11 @@ class _Tree:
         self.tokens: set[int] = set()
 
     def add(self, tokens: Sequence[int], word: int, kind: int) -> int:
-        """Add a word; return its node."""
+        """Add a word; return its node. With kind -1 walks get there only if it is the word to end on."""
         node = 0
+        bit = 1 << kind if kind >= 0 else 0
         self.tokens.update(tokens)
-        self.kinds[0] |= 1 << kind
+        self.kinds[0] |= bit
         for token in tokens:
             child = self.children[node].get(token)
             if child is None:
@@ -82,7 +83,7 @@ class _Tree:
                 self.parent.append(node)
                 self.kinds.append(0)
             node = child
-            self.kinds[node] |= 1 << kind
+            self.kinds[node] |= bit
         if self.word[node] < 0:
             self.word[node] = word
         return node
@@ -124,9 +125,9 @@ class Vocabulary:
             if texts[index].lower() in left_out:
                 self.nodes.append((0, 0))
                 continue
-            first, later = (
-                tree.add(tokens, index, self.kind[index]) for tree, tokens in zip(self.trees, pair, strict=True)
-            )
+            # Of a phrase the first word must stay free to go on otherwise.
+            kind = -1 if " " in texts[index] else self.kind[index]
+            first, later = (tree.add(tokens, index, kind) for tree, tokens in zip(self.trees, pair, strict=True))
             self.nodes.append((first, later))
         comma = encode([","], add_special_tokens=False)["input_ids"][0]
         self.comma = comma[0] if len(comma) == 1 else None

@@ -19,7 +19,7 @@ from lyrics.writing.line import Effort
 from lyrics.writing.plan import check, lay_out, may_end
 from lyrics.writing.request import Request, parse_form, resolve
 from lyrics.writing.rewrite import find_place, rewrite
-from lyrics.writing.search import fits_metre
+from lyrics.writing.search import LineSearch, Vocabulary, fits_metre
 from lyrics.writing.voice import Voice
 from lyrics.writing.words import closeness, lexicon, rhymes_with, stem, sung_phrase
 from lyrics.writing.writer import WrittenLyrics, write
@@ -180,6 +180,17 @@ def test_each_section_shows_images_of_its_own() -> None:
     assert len(stems) == len(set(stems)) == 15
     assert not any(text.startswith("trai") for text in stems)
     assert plan_images(words, near * 0, expected, (), 2, np.random.default_rng(1)) == [[], []]
+
+
+def test_a_phrase_leaves_its_words_free(model: Any) -> None:
+    phrase = sung_phrase("by the river", Pronouncer())
+    going_on = []
+    for extra in ((), (phrase,)):
+        vocabulary = Vocabulary([*lexicon(), *extra], model)
+        search = LineSearch(vocabulary, 8, "free", [vocabulary.number["door"]])
+        _, inside = vocabulary.nodes[vocabulary.number["by"]]
+        going_on.append(search.options((1, inside, 2)).num_going_on)
+    assert going_on[0] == going_on[1]
 
 
 def test_moods_are_heard(model: Any) -> None:
