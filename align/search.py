@@ -69,6 +69,7 @@ _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
 ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
+_LONG_END = 20  # sixteenths; no last note is too long that is no longer than this
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
@@ -77,9 +78,9 @@ _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
-    temperature: float = 0.6
-    article_on_strong: float = -2.8  # the weakest function words
-    function_on_strong: float = -1.4
+    temperature: float = 0.5
+    article_on_strong: float = -3.0  # the weakest function words
+    function_on_strong: float = -1.7
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
@@ -88,10 +89,13 @@ class SearchConfig:
     weak_longer: float = -1.5  # a weak syllable longer than the one before it, if that is strong (half if it is weak)
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
     syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
+    syncopated_spread: float = 0.4  # how songs differ in it
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     downbeat: float = 0.6  # a syllable on the first beat of a bar
-    closing: float = 0.6  # per doubling of the last note of a line that closes a pair; the line before it pays as much
+    closing: float = 0.4  # per doubling of the last note of a line that closes a pair; the line before it pays as much
+    closing_spread: float = 0.3  # how songs differ in it
     last_downbeat: float = 0.6  # the last note of a section that begins on the first beat of a bar
+    overlong: float = -9.0  # per bar of a last note beyond two bars or nearly
     last_strong: float = 0.4  # a last note that begins on a strong beat
     keep_onset: float = 1.1  # per onset that an adapted line shares with the line it follows
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
@@ -125,17 +129,17 @@ class SearchConfig:
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
     # By style: weight of the intervals that the song has had so far at a place in the bar; how songs differ in it.
-    own: tuple[float, ...] = (3.2, 0.8, 2.0, 2.2, 1.2)
+    own: tuple[float, ...] = (3.6, 0.6, 3.0, 3.3, 1.4)
     own_spread: float = 1.1
     candidates: int = 4  # rhythms that are drawn for a line; one is chosen for the bars that come back in it
     # What a bar is worth that has the rhythm of the bar two before, by style, and how songs differ in it.
-    returning: tuple[float, ...] = (2.5, 0.5, 1.2, 1.2, 1.2)
+    returning: tuple[float, ...] = (3.5, 0.3, 2.0, 2.0, 1.2)
     returning_spread: float = 1.2
     held_lift: tuple[float, ...] = (-0.2, 0.4, -0.1, 0.9, -0.1)  # by style: log of the factor on the chances of melisma
     held_spread: float = 1.2  # and how songs differ in it
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
-    rest_habit: tuple[tuple[float, float], ...] = ((-1.4, 2.4), (-0.8, 2.6), (-3.8, 3.2), (-2.8, 2.4), (1.2, 2.6))
+    rest_habit: tuple[tuple[float, float], ...] = ((-2.0, 2.4), (-0.8, 2.6), (-3.8, 3.2), (-2.8, 2.4), (1.2, 2.6))
     bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
@@ -147,6 +151,7 @@ _PLAIN = SearchConfig(
     ending_bias=((0.0,) * 9,) * NUM_METERS,
     breadth=(0.0,) * NUM_METERS,
     interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
+    ending_by_style=((0.0,) * 9,) * len(STYLES),
     downbeat=0.0,
     last_strong=0.0,
 )
@@ -517,6 +522,7 @@ class _Search:
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
         self.sung: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)  # how often, in this song
         self.own = 0.0  # weight of what was sung
+        self.closing, self.syncopated = config.closing, config.syncopated
         self.returning = 0.0
         self.bar_rhythms: set[tuple[int, ...]] = set()  # that the song has had
         self.rest_habit = config.rest_habit[style][0]
@@ -562,6 +568,8 @@ class _Search:
         usual, spread = self.config.rest_habit[self.style]
         self.rest_habit = usual + spread * float(rng.normal())
         self.held_lift = math.exp(self.config.held_lift[self.style] + self.config.held_spread * float(rng.normal()))
+        self.closing += self.config.closing_spread * float(rng.normal())
+        self.syncopated = min(0.0, self.syncopated + self.config.syncopated_spread * float(rng.normal()))
         own, returning = self.config.own[self.style], self.config.returning[self.style]
         self.own = max(0.0, own + self.config.own_spread * float(rng.normal()))
         self.returning = max(0.0, returning + self.config.returning_spread * float(rng.normal()))
@@ -828,9 +836,11 @@ class _Lattice:
             self.unary += search.config.keep_onset * np.isin(self.times, reference)
         self.unary[-1] += search.ending_bias[np.searchsorted(ENDING_EDGES, end - self.times[-1], side="right")]
         self.unary[-1] += search.config.last_strong * strong[-1]
+        much = max(_LONG_END, 1.75 * search.bar)
+        self.unary[-1] += search.config.overlong * np.maximum(0, end - self.times[-1] - much) / search.bar
         if closes:
-            weight = min(closes, 1) * search.config.closing
-            self.unary[-1] += weight * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 3))
+            weight = min(closes, 1) * search.closing
+            self.unary[-1] += weight * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 1.5 * search.bar / 8))
 
         if closes == 2:
             self.unary[-1] += search.config.last_downbeat * (strengths[-1] == 5)
@@ -845,7 +855,7 @@ class _Lattice:
         scored = [search.intervals(member, bars, pickup, grid.places) for member in members[: search.config.joint]]
         learned = np.mean(scored, axis=0) if len(scored) > 1 else scored[0]  # [n - 1, K, D, B]
         stress = np.zeros((n - 1, len(self.times[0]), len(INTERVALS)), dtype=np.float32)
-        syncopated = search.config.syncopated / len(members) * grid.held_over
+        syncopated = search.syncopated / len(members) * grid.held_over
         weak_syncopated = search.config.weak_syncopated / len(members) * grid.held_over
         for member in members:
             stress += syncopated

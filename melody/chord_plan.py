@@ -84,7 +84,7 @@ _TONIC, _DOMINANT, _SUBDOMINANT = 0, 7, 5  # roots
 _OPEN = {"major": (5, 9, 2), "minor": (5, 8, 3)}  # roots of other line ends: IV, vi, ii; iv, VI, III
 # Shares of second lines, and of fourth lines that do not end their section, that must end on the dominant and on the
 # tonic; the others are free.
-HALF_CADENCES = ((0.35, 0.4), (0.15, 0.65))
+HALF_CADENCES = ((0.3, 0.5), (0.15, 0.7))
 OPEN_SHARE = 0.25  # of inner line ends that are neither I nor V
 LEADS_ON = 0.5  # of verses before a chorus end on the dominant
 SHARE_LINES = (0.8, 0.65, 0.7)  # by table: how often the second half of a stanza starts with the chords of the first

@@ -60,32 +60,32 @@ _COPIED: tuple[tuple[tuple[int, float], ...], ...] = (
     ((1, 0.05),),
     ((2, 0.3),),
     ((2, 0.16), (3, 0.04)),
-    ((4, 0.1), (8, 0.07), (2, 0.04)),
-    ((4, 0.12), (8, 0.07)),
-    ((4, 0.12), (6, 0.08), (8, 0.06), (2, 0.05)),
-    ((4, 0.13), (6, 0.06), (8, 0.05)),
+    ((4, 0.2), (8, 0.12), (2, 0.04)),
+    ((4, 0.24), (8, 0.12)),
+    ((4, 0.22), (6, 0.08), (8, 0.1), (2, 0.05)),
+    ((4, 0.23), (6, 0.06), (8, 0.1)),
 )
-# By style: taste for repeated notes, for intervals over a fourth, and semitones of the window beyond the song's span
-# (few melodies use all of it), beside what `Taste` says.
+# By style, beside what `Taste` says: taste for repeated notes, for intervals over a fourth, for all over a step, and
+# semitones of the window beyond the song's span (few melodies use all of it).
 _BY_STYLE = {
-    "popular": (0.0, 0.2, 2),
-    "folk": (-0.1, 0.0, 2),
-    "hymn": (-0.15, -0.1, 0),
-    "carol": (-0.25, -0.3, 0),
-    "spiritual": (0.4, 0.0, 3),
+    "popular": (0.0, 0.1, 0.12, 2),
+    "folk": (-0.1, 0.0, -0.05, 2),
+    "hymn": (-0.1, -0.1, -0.12, 0),
+    "carol": (-0.2, -0.2, -0.2, 0),
+    "spiritual": (0.4, 0.0, 0.0, 3),
 }
 # By style: how many songs leave the key, how readily those do, in nats, and how they differ in it (standard deviation).
 _COLOURED = {
-    "popular": (0.8, 3.1, 0.8),
-    "folk": (0.4, 2.9, 0.8),
-    "hymn": (0.35, 2.4, 0.8),
-    "carol": (0.37, 2.8, 0.8),
-    "spiritual": (0.2, 2.8, 0.8),
+    "popular": (0.82, 2.6, 0.7),
+    "folk": (0.4, 3.0, 0.8),
+    "hymn": (0.36, 3.0, 0.8),
+    "carol": (0.38, 3.3, 0.8),
+    "spiritual": (0.22, 3.2, 0.8),
 }
 _LITERAL = 0.5  # of answers inside a line that are on the same pitches
 _IN_MINOR = 0.3  # as many songs in minor do
 _FLAT_SIDE = (0, 3, 5, 8, 10)  # roots over which a lowered third or sixth falls
-_NO_COLOUR = -2.0  # the same in songs that keep to the key
+_NO_COLOUR = -2.6  # the same in songs that keep to the key
 _PERCENTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the choruses that the search aims at
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
@@ -109,7 +109,7 @@ class Taste:
     repeat: float = 0.05
     repeats: float = 0.6  # standard deviation of `repeat` among songs
     onward: float = 0.2  # a step that goes on as the step before: the likeliest path turns more often than people do
-    motif: float = 1.1  # an interval after the interval that it followed in an earlier line, under the same durations
+    motif: float = 1.5  # an interval after the interval that it followed in an earlier line, under the same durations
     motifs: float = 0.7  # standard deviation of `motif` among songs
     third: float = 0.18
     fourth: float = 0.62
@@ -117,49 +117,49 @@ class Taste:
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
     moves: tuple[tuple[float, ...], ...] = (
-        (0.04, -0.02, 0.05, 0.27, 0.24, 0.08, 0.06, 0.54, 0.32),
-        (0.13, -0.02, 1.0, 0.18, 0.34, 0.38, 1.0, 0.23, 0.11),
-        (-0.33, 1.0, 0.39, 0.36, 0.08, 0.11, -0.05, 0.12, -0.21),
-        (0.14, 0.02, 0.18, 0.19, -0.18, -0.41, -0.37, -0.25, -0.12),
-        (0.18, 0.35, -0.29, -0.02, 0.09, -0.02, -0.22, -0.66, -0.12),
-        (0.09, 0.14, -0.11, -0.31, -0.23, -0.04, -0.01, -0.27, -0.07),
-        (-0.19, 0.48, -0.17, 0.07, -0.29, -0.18, 0.27, 1.0, 0.64),
-        (0.38, -0.04, -0.38, -0.13, -0.15, -0.19, 0.99, 0.02, 0.36),
-        (-0.09, 0.04, -0.23, -0.24, 0.06, -0.04, 0.46, 0.6, -0.02),
+        (-0.04, -0.02, -0.02, 0.42, 0.04, -0.04, 0.03, 0.84, 0.42),
+        (0.16, -0.02, 1.0, 0.2, 0.26, 0.33, 1.0, 0.29, 0.03),
+        (-0.33, 1.0, 0.41, 0.32, 0.11, 0.13, 0.11, 0.37, -0.1),
+        (0.15, -0.03, 0.16, 0.18, -0.29, -0.41, -0.55, -0.23, -0.25),
+        (0.06, 0.43, -0.35, 0.02, 0.22, -0.17, -0.23, -0.69, -0.1),
+        (-0.08, 0.06, -0.07, -0.38, -0.26, -0.07, -0.14, -0.48, -0.12),
+        (-0.21, 0.58, -0.17, 0.06, -0.2, -0.23, 0.44, 1.0, 0.78),
+        (0.38, 0.03, -0.55, -0.09, -0.12, -0.02, 1.0, 0.09, 0.57),
+        (0.02, 0.29, -0.2, -0.36, 0.04, -0.27, 0.56, 0.81, -0.02),
     )
     turns: tuple[tuple[float, ...], ...] = (
-        (0.01, 0.08, 0.0, -0.07, 0.07, 0.29, -0.04),
-        (0.13, -0.21, 0.02, -0.06, -0.21, 0.29, -0.35),
-        (-0.19, 0.16, -0.06, 0.1, 0.15, -0.34, -0.39),
-        (-1.0, -0.28, 0.09, -0.34, 0.01, -0.28, 1.0),
-        (-0.02, -0.39, 0.02, -0.11, 0.13, 0.18, -0.25),
-        (-0.5, -0.63, -0.02, -0.09, 0.09, -0.36, 0.0),
-        (-0.18, -0.3, -1.0, 1.0, -0.13, -0.02, -0.05),
+        (0.03, 0.08, 0.11, 0.02, 0.02, 0.4, -0.04),
+        (0.08, -0.21, 0.09, -0.14, -0.3, 0.2, -0.39),
+        (-0.2, 0.2, 0.06, 0.17, 0.16, -0.18, -0.28),
+        (-1.0, -0.41, 0.1, -0.39, -0.05, -0.17, 1.0),
+        (-0.02, -0.45, -0.01, -0.23, 0.1, 0.13, -0.32),
+        (-0.54, -0.68, -0.12, -0.17, 0.11, -0.38, -0.1),
+        (-0.19, -0.28, -1.0, 1.0, -0.3, -0.04, -0.11),
     )
     joint: float = 0.3  # per semitone of the interval that leads from one line to the next
     upbeat: float = 0.5  # a line that begins on the dominant before a bar
-    accent: float = 0.02  # per semitone that a strong note lies above a weak one
+    accent: float = 0.012  # per semitone that a strong note lies above a weak one
     held_high: float = 0.06  # the same for notes of half a bar and more, but for the last of a line
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.07, 0.27, 0.06, 0.6, 0.19, -0.47, -0.27, 0.05, 0.68, -0.37, 1.0, -0.14)
-    minor_degrees: tuple[float, ...] = (-0.01, 1.0, -0.18, 0.29, 0.53, -0.23, 0.49, -0.44, -0.36, 1.0, 0.65, 0.49)
+    major_degrees: tuple[float, ...] = (-0.04, 0.35, 0.05, 0.85, 0.24, -0.48, -0.27, 0.01, 0.83, -0.41, 1.0, -0.18)
+    minor_degrees: tuple[float, ...] = (-0.16, 1.0, -0.3, 0.26, 0.91, -0.19, 0.66, -0.39, -0.52, 1.0, 0.84, 0.75)
     strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.5  # a note longer than a pulse outside the chord
-    chromatic: float = -0.6  # a chord tone outside the key
+    chromatic: float = -1.2  # a chord tone outside the key
     rub: float = 1.2  # a note beside a chord tone outside the key
     passing: float = 0.6  # a neighbour or passing note outside the key, in songs that have any
     lean: float = 0.085  # per semitone of a line's register, and semitone from the middle of the window
-    pull: float = 0.012  # per semitone squared from where most notes lie
-    tessitura: float = 2.0  # which lies so many semitones above the middle of the window
+    pull: float = 0.01  # per semitone squared from where most notes lie
+    tessitura: float = 1.4  # which lies so many semitones above the middle of the window
     arch: float = 1.5  # semitones that the middle of a line is drawn above its ends
     wander: float = 2.5  # standard deviation of a line's register, in semitones
     stanza: tuple[float, ...] = (0.4, 0.2, 0.9, -2.0)  # the same for the lines of a stanza: the third is the highest
     room: int = 4  # semitones of the window beyond the span that the song should have: few melodies use all of it
     copy_begin: float = 0.1  # chance that a line takes up the beginning of the line two before
-    sequence: float = 0.4  # that it takes up the line before, or the one before that, moved along the scale
+    sequence: float = 0.28  # that it takes up the line before, or the one before that, moved along the scale
     answer: float = 0.5  # that bars of it answer the bars before them, where the rhythm is the same
     # How much more and less likely this and `_COPIED` are in songs that repeat themselves and in others; how many do.
-    strict: tuple[float, float, float] = (1.9, 0.2, 0.55)
+    strict: tuple[float, float, float] = (1.7, 0.3, 0.55)
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
 
@@ -192,6 +192,7 @@ class _Habits:
     place: float  # of the window in the voice: a Gumbel draw
     repeat: float  # taste for repeated notes
     wide: float  # taste for intervals over a fourth
+    leap: float  # taste for all intervals over a step
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
     answering: float  # chance that bars of a line answer the bars before them
@@ -357,13 +358,14 @@ def _draw_habits(style: str, minor: bool, taste: Taste, seed: int) -> _Habits:
     coloured, readily, spread = _COLOURED.get(style, (0.0, 0.0, 0.0))
     span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
     more, less, share = taste.strict
-    repeat, wide, room = _BY_STYLE.get(style, (0.0, 0.0, 0))
+    repeat, wide, leap, room = _BY_STYLE.get(style, (0.0, 0.0, 0.0, 0))
     return _Habits(
         span=max(_LEAST_WINDOW, span + taste.room + room),
         place=float(rng.gumbel()),
         repeat=taste.repeat + repeat + taste.repeats * float(rng.normal()),
         wide=taste.wide + wide,
-        motif=min(2.0, max(0.0, taste.motif + taste.motifs * float(rng.normal()))),
+        leap=leap,
+        motif=min(2.4, max(0.0, taste.motif + taste.motifs * float(rng.normal()))),
         answering=taste.answer * (1.3 if draws[1] < share else 0.5),
         copying=more if draws[1] < share else less,
         colour=readily + spread * float(rng.normal()) if draws[2] < coloured * (_IN_MINOR if minor else 1.0) else None,
@@ -860,7 +862,7 @@ class _Search:
             scores[0] -= 0.4
             scores += 0.3 * stable
         elif self.frame.line_rhyme[number] in (1, 2, 3):
-            scores[0] += 1.0
+            scores[0] += 1.4
             scores += 0.3 * stable
         scores[7] -= 1.0
         scores[11] -= 1.0
@@ -943,7 +945,9 @@ class _Search:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
         start, end = self.bounds[number], self.bounds[number + 1]
         taste = self.taste
-        sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, taste.fourth, *(self.habits.wide,) * 7
+        leap = self.habits.leap
+        third, fourth, wide = taste.third + leap, taste.fourth + leap, self.habits.wide + leap
+        sizes = self.habits.repeat, 0.0, 0.0, third, third, fourth, *(wide,) * 7
         motion = np.empty((end - start, NUM_INTERVALS))
         motion[:] = sizes[:0:-1] + sizes
         motion[0] = -taste.joint * np.abs(np.arange(-12, 13))

@@ -17,10 +17,14 @@ from melody.theory import Chord, ChordSpan, Key
 Pitches = tuple[tuple[int, ...], ...]
 KEYS = ["C major", "A minor", "Eb major", "F# minor"]
 MEZZO = (57, 76)
+COLOURFUL = Taste(passing=-2.0)  # songs that leave the key do so often
 
 
-def sing(song: Any, voice: tuple[int, int] = MEZZO) -> Pitches:
-    return melodize(song.lyrics, song.rhythm, song.chords, song.key, voice, "popular", song.seeds, song.rhymes)
+def sing(
+    song: Any, voice: tuple[int, int] = MEZZO, style: str = "popular", taste: Taste | None = None, **more: Any
+) -> Pitches:
+    asked = song.lyrics, song.rhythm, song.chords, song.key, voice, style, song.seeds, song.rhymes
+    return melodize(*asked, taste=taste, **more)
 
 
 def chord_at(song: Any, tick: int) -> Chord:
@@ -68,7 +72,7 @@ def test_notes_outside_key_and_chord_are_weak_and_lead_to_a_chord_tone(build: Ca
     found = 0
     for seed in range(24):
         song = build(key, seed=seed)
-        for line, sung in zip(song.rhythm.lines, sing(song), strict=True):
+        for line, sung in zip(song.rhythm.lines, sing(song, taste=COLOURFUL), strict=True):
             pairs = list(zip(line.notes, sung, strict=True))
             for (note, pitch), (after, goal) in pairwise(pairs):
                 if outside(song, note, pitch):
@@ -78,7 +82,7 @@ def test_notes_outside_key_and_chord_are_weak_and_lead_to_a_chord_tone(build: Ca
                     assert goal % 12 in chord_at(song, after.onset).pitch_classes
                     assert (2 * pitch - goal) % 12 not in chord_at(song, note.onset).pitch_classes
             assert not any(outside(song, note, pitch) for note, pitch in (pairs[0], pairs[-1]))
-    assert found > 5 or key == "A minor"
+    assert found > 15 or key == "A minor"
 
 
 def test_chord_tones_outside_the_key_lead_on_by_a_semitone(build: Callable[..., Any]) -> None:
@@ -101,20 +105,17 @@ def test_few_hymns_leave_the_key_and_most_popular_songs_do(build: Callable[..., 
     for style in leave:
         for seed in range(32):
             song = build("C major", seed=seed)
-            pitches = melodize(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, style, song.seeds, song.rhymes)
+            pitches = sing(song, style=style, taste=COLOURFUL)
             leave[style] += any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
-    assert 2 * leave["hymn"] <= leave["popular"], leave
-    assert leave["popular"] >= 5, leave
+    assert 1.5 * leave["hymn"] <= leave["popular"], leave
+    assert leave["popular"] >= 12, leave
 
 
 def test_a_tune_that_keeps_to_the_key_goes_on_in_it(build: Callable[..., Any]) -> None:
     for seed in range(12):
         song = build("C major", seed=seed)
         plain = Directions({0: [60, 62, 64, 65, 67, 65, 64, 62, 60][: len(song.rhythm.lines[0].notes)]})
-        pitches = melodize(
-            *(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, "popular", song.seeds, song.rhymes),
-            directions=plain,
-        )
+        pitches = sing(song, taste=COLOURFUL, directions=plain)
         assert not any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
 
 
@@ -189,10 +190,7 @@ def test_bars_of_a_line_may_answer_the_bars_before_them(build: Callable[..., Any
         same = []
         for seed in range(12):
             song = build(form=(("v1", Role.VERSE, tuple(f"{text}{seed}" for text in lines), None),), seed=seed)
-            taste = Taste(answer=chance)
-            first = melodize(
-                *(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, "hymn", song.seeds, song.rhymes), taste=taste
-            )[0]
+            first = sing(song, style="hymn", taste=Taste(answer=chance))[0]
             signs = [(b > a) - (b < a) for a, b in pairwise(first)]
             same.append(mean(a == b for a, b in zip(signs[:7], signs[8:15], strict=True)))
         answered[chance] = mean(same)
@@ -207,8 +205,7 @@ def test_steps_and_turns_can_be_favoured(build: Callable[..., Any]) -> None:
         counts[name] = [0, 0]
         for seed in range(6):
             song = build("C major", seed=seed)
-            asked = song.lyrics, song.rhythm, song.chords, song.key, MEZZO, "folk", song.seeds, song.rhymes
-            flat = [pitch for line in melodize(*asked, taste=taste) for pitch in line]
+            flat = [pitch for line in sing(song, style="folk", taste=taste) for pitch in line]
             counts[name][0] += sum(a % 12 == 7 and b % 12 == 9 for a, b in pairwise(flat))
             counts[name][1] += sum(b - a in (1, 2) for a, b in pairwise(flat))
     assert counts["turns"][0] > counts["plain"][0]
