@@ -47,6 +47,7 @@ _SLANT_TOLD = 2.5  # nats: how much likelier a slant rhyme must be than a perfec
 _SHARE = 0.7  # of the effort for a line, where several ways lead to it
 _TITLES = 2  # phrases of the theme that are tried
 _TITLE_WALKS = 4  # candidates for a hook that ends on a phrase of the theme
+_TAG = 2  # words
 _WAYS = 4  # beginnings that are tried for a line that must have a word
 _PARTNERS = 4  # words that must rhyme with the end of a line that another one answers, each of them
 _COMMON_END = 60  # as often at the end of a line of the open verse: with rarer ones there is seldom a good line
@@ -100,6 +101,7 @@ class Weights:
     linked: float = 0.5  # a section that begins with "and" or "but"
     drift: float = 0.8  # somebody new, or another time (lyrics/writing/voice.py)
     comma: float = 0.15
+    tag: float = 0.6  # a word or two behind a comma, to fill the line up to its rhyme: ", I know"
     slant: float = 1.5  # a slant rhyme where a perfect one may stand
     stray: float = 0.5  # a rhyme with a line that it should not rhyme with
     promise: float = 0.5  # while choosing an end word: how welcome its rhymes are
@@ -110,7 +112,7 @@ class Weights:
     title: float = 0.7  # a hook that ends on a phrase of the theme
     near: float = 0.5  # while sampling: each standard deviation that a word lies nearer to the theme than most
     mood: float = 1.5  # while sampling: agreement of a word with the mood asked for
-    mood_line: float = 1.0  # agreement of a line with it
+    mood_line: float = 2.0  # agreement of a line with it
 
 
 @dataclass(slots=True)
@@ -459,6 +461,7 @@ class LineWriter:
             if slot.index == 0 and lazy.vocabulary.words[candidate.words[0]].text in _LINKS:
                 cost += weights.linked
             cost += weights.comma * len(candidate.commas)
+            cost += weights.tag * (max(candidate.commas, default=0) >= max(1, len(candidate.words) - 1 - _TAG))
             cost += weights.gloom * sum(lazy.gloomy[word] for word in candidate.words)
             if slot.hook:
                 cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
