@@ -16,6 +16,7 @@ Stress digits do not count; unstressed "ih" and "uh" are the same vowel, and so 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from lyrics.document import Line, Word
 
@@ -120,7 +121,11 @@ def _tails(line: Line) -> tuple[_Tail, ...]:
             syllables.append((syllable.phones, stress, single and not word.content))
         if len(syllables) >= 4:
             break
-    syllables = syllables[:4]
+    return _tails_of(tuple(syllables[:4]))
+
+
+@lru_cache(maxsize=20_000)  # all words of a lexicon, compared again for every line of a lyric
+def _tails_of(syllables: tuple[tuple[tuple[str, ...], int, bool], ...]) -> tuple[_Tail, ...]:
     # Secondary stress counts ("sunlight", "night"), primary stress too where it lies before ("sorrow", "tomorrow").
     last = next((index for index, (_, stress, _) in enumerate(syllables) if stress), None)
     primary = next((index for index, (_, stress, _) in enumerate(syllables) if stress == 1), None)

@@ -570,13 +570,7 @@ class _Material:
         self.request = request
         self.model = model
         self.pronouncer = Pronouncer()
-        if extra or avoided:
-            self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
-        else:
-            key = "vocabulary", request.explicit
-            if key not in model.kept:
-                model.kept[key] = Vocabulary(table, model)
-            self.vocabulary = model.kept[key]
+        self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
         self.ends = [index for index, word in enumerate(table) if may_end(word) and word.text.lower() not in avoided]
         self.theme: Floats = embed([f"{request.theme} {request.mood}".strip()])[0]
         found = re.findall(r"[a-z']+", request.theme.lower())

@@ -113,14 +113,13 @@ class Vocabulary:
         if len(kinds) > _MOST_KINDS:
             raise ValueError(f"there are {len(kinds)} stress patterns, more than {_MOST_KINDS}")
         self.kind = [kinds[word.stress] for word in words]
-        encode = model.tokenizer
         texts = [word.text for word in words]
-        starts = encode([" " + text[0].upper() + text[1:] for text in texts], add_special_tokens=False)["input_ids"]
-        inside = encode([" " + text for text in texts], add_special_tokens=False)["input_ids"]
+        starts = _encoded(model, [" " + text[0].upper() + text[1:] for text in texts])
+        inside = _encoded(model, [" " + text for text in texts])
         self.trees = (_Tree(), _Tree())
         self.nodes: list[tuple[int, int]] = []
-        self.inside_tokens: list[tuple[int, ...]] = [tuple(tokens) for tokens in inside]
-        self.start_tokens: list[list[int]] = [list(tokens) for tokens in starts]
+        self.inside_tokens = inside
+        self.start_tokens = starts
         for index, pair in enumerate(zip(starts, inside, strict=True)):
             if texts[index].lower() in left_out:
                 self.nodes.append((0, 0))
@@ -129,9 +128,8 @@ class Vocabulary:
             kind = -1 if " " in texts[index] else self.kind[index]
             first, later = (tree.add(tokens, index, kind) for tree, tokens in zip(self.trees, pair, strict=True))
             self.nodes.append((first, later))
-        comma = encode([","], add_special_tokens=False)["input_ids"][0]
+        comma, *marks = _encoded(model, [",", "\n", ".", "!", "?", ";"])
         self.comma = comma[0] if len(comma) == 1 else None
-        marks = encode(["\n", ".", "!", "?", ";"], add_special_tokens=False)["input_ids"]
         ends = sorted({tokens[0] for tokens in marks if len(tokens) == 1} | {model.newline})
         # All tokens that walks choose among, and those that would end a line: where it is at an end, no word is likely.
         commas = [] if self.comma is None else [self.comma]
@@ -149,6 +147,16 @@ class Vocabulary:
         parts = [self.words[word].text + "," * (place in commas) for place, word in enumerate(candidate.words)]
         line = " ".join(parts)
         return line[0].upper() + line[1:]
+
+
+def _encoded(model: LanguageModel, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Return the tokens of each text; remembered, as every lyric has the words of the lexicon."""
+    known: dict[str, tuple[int, ...]] = model.kept.setdefault("encoded", {})
+    new = list({text: None for text in texts if text not in known})
+    if new:
+        tokens = model.tokenizer(new, add_special_tokens=False)["input_ids"]
+        known.update(zip(new, map(tuple, tokens), strict=True))
+    return [known[text] for text in texts]
 
 
 _State = tuple[int, int, int]  # tree, node, syllables before the word
