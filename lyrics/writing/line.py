@@ -462,7 +462,7 @@ class LineWriter:
                 cost += weights.linked
             cost += weights.comma * len(candidate.commas)
             cost += weights.tag * (max(candidate.commas, default=0) >= max(1, len(candidate.words) - 1 - _TAG))
-            cost += weights.gloom * sum(lazy.gloomy[word] for word in candidate.words)
+            cost += weights.gloom * float(sum(lazy.gloomy[word] for word in candidate.words))
             if slot.hook:
                 cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
                 cost -= weights.title * (candidate.words[-1] in lazy.titles)
