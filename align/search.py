@@ -106,8 +106,8 @@ class SearchConfig:
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.51, 0.08, 0.38, -0.3, 1.11, 0.44, 0.87, 0.8, 0.03, 0.29, 1.3, -0.5, 1.13),
-        (0.78, 0.35, 0.69, -0.22, -0.03, 0.35, -0.58, 0.1, 1.3, -0.04, 0.09, 0.8, 1.3),
+        (0.51, 0.25, 0.38, -0.3, 1.11, 0.44, 0.87, 0.8, 0.03, 0.29, 1.3, -0.5, 1.13),
+        (0.78, 0.65, 0.69, -0.22, -0.03, 0.35, -0.58, 0.1, 1.3, -0.04, 0.09, 0.8, 1.3),
         (-0.16, -0.18, 0.61, 0.29, 0.74, 1.26, 1.3, 1.3, -0.15, 0.01, 0.08, -0.03, -0.03),
         (-0.04, -0.1, 1.17, -0.08, 0.4, 0.08, 0.83, 0.94, 1.3, -0.03, 1.3, -0.01, -0.01),
     )
@@ -135,7 +135,7 @@ class SearchConfig:
     # What a bar is worth that has the rhythm of the bar two before, by style, and how songs differ in it.
     returning: tuple[float, ...] = (3.5, 0.3, 2.0, 2.0, 1.2)
     returning_spread: float = 1.2
-    held_lift: tuple[float, ...] = (-0.2, 0.4, -0.1, 0.9, -0.1)  # by style: log of the factor on the chances of melisma
+    held_lift: tuple[float, ...] = (-0.2, 1.7, 1.0, 2.4, 0.4)  # by style: log of the factor on the chances of melisma
     held_spread: float = 1.2  # and how songs differ in it
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.

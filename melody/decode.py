@@ -557,12 +557,15 @@ class _Search:
         self.motifs: dict[tuple[int, int], Floats] = {}  # by two durations: (interval, next interval), plus 12
         self.states: list[State] = []  # the network's state after each line
         self.state = self.model.start()
-        self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # sum and number of classes sung in verses and in choruses
+        self.sung = {
+            False: [0.0, 0.0],
+            True: [0.0, 0.0],
+        }  # in verses and in choruses: classes times durations, durations
         for number, seed in enumerate(seeds):
             yield from self._sing(number, seed)
 
     def chorus_lift(self) -> float | None:
-        """Mean pitch of the choruses minus that of the verses, None if the song does not have both."""
+        """Mean pitch of the choruses minus that of the verses over time, None if the song does not have both."""
         if not self.lifts or not (self.sung[True][1] and self.sung[False][1]):
             return None
         return self.sung[True][0] / self.sung[True][1] - self.sung[False][0] / self.sung[False][1]
@@ -611,8 +614,9 @@ class _Search:
         chorus = self._is_chorus(line.section)
         if chorus is not None:
             total = self.sung[chorus]
-            total[0] += float(self.classes[start:end].sum())
-            total[1] += end - start
+            durations = self.frame.duration[start:end]
+            total[0] += float(self.classes[start:end] @ durations)
+            total[1] += float(durations.sum())
 
     def _listen(self, number: int) -> tuple[Ints, State]:
         """Let the network read a given line; pitches outside its classes are read as the nearest ones."""

@@ -57,7 +57,7 @@ def test_songs_differ_in_how_far_they_range(build: Callable[..., Any]) -> None:
         flat = [pitch for line in sing(build("C major", seed=seed)) for pitch in line]
         spans.append(max(flat) - min(flat))
     assert len(set(spans)) >= 4
-    assert 8 <= min(spans)
+    assert 7 <= min(spans)
     assert 11 <= median(spans) <= 15
 
 
