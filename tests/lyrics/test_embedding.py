@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +79,9 @@ def test_a_model_that_is_not_the_tested_one_is_refused(monkeypatch: pytest.Monke
     (tmp_path / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelFileError, match="SHA-256"):
         embed(["something else that is new"])
+
+
+def test_neither_torch_nor_transformers_is_imported() -> None:
+    program = "import sys; from lyrics.embedding import embed; embed(['la']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "transformers", "sentence_transformers", "huggingface_hub"} & set(done.stdout.split())
