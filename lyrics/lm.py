@@ -13,8 +13,12 @@ place in several (lyrics/token_tree.py). That gives the same numbers as running 
 attention cannot be taken over so is run whole at every step: slower, and right.
 """
 
+import copy
+import gc
+import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -25,10 +29,11 @@ from numpy.typing import NDArray
 
 from lyrics import prompt
 from lyrics.errors import ModelChoiceError, ModelFileError, need
-from lyrics.llama import LlamaDecoder, can_run
+from lyrics.llama import LlamaDecoder, can_read, decoder_of, decoders_from
 from lyrics.model_store import DEFAULT_MODEL, find_or_pull, read_adapter, uses_adapter
 from lyrics.packed import Product
 from lyrics.token_tree import Text, TokenTree
+from lyrics.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -91,17 +96,18 @@ class Prefix:
 class Head:
     """What a network's states say of the next token, among all tokens or among some."""
 
-    def __init__(self, network: Any, tokens: NDArray[np.int64] | None = None) -> None:
-        """Take the rows of the output layer that are needed."""
+    def __init__(self, output: Any, tokens: NDArray[np.int64] | None = None) -> None:
+        """Take the rows of the output layer that are needed; `output` is that layer, or its weight alone, (V, E)."""
         import torch
 
-        layer = network.get_output_embeddings()
-        columns = None if tokens is None else torch.from_numpy(tokens).to(network.device)
+        if type(output) is torch.nn.Linear and output.bias is None:
+            output = output.weight
+        columns = None if tokens is None else torch.from_numpy(tokens)
         self._columns = None
-        self._product: Any = layer
-        if type(layer) is torch.nn.Linear and layer.bias is None:
+        self._product: Any = output
+        if isinstance(output, torch.Tensor):
             with torch.inference_mode():
-                self._product = Product(layer.weight if columns is None else layer.weight[columns])
+                self._product = Product(output if columns is None else output[columns.to(output.device)])
         else:
             self._columns = columns
 
@@ -160,14 +166,18 @@ def load_model(
     model that is none, ModelFileError if its files are damaged or cannot be fetched or memory is short, and
     MissingExtraError without the extra `lm`.
     """
-    need("writing lyrics", "lm", "torch", "transformers", "safetensors")
+    need("writing lyrics", "lm", "torch", "transformers", "safetensors", "tokenizers")
+    if precision not in (None, *_PRECISIONS):
+        raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
     folder = find_or_pull(name)
+    if adapter is True and uses_adapter(name) and precision != "int8":
+        quick = _load_quickly(folder, name, precision)
+        if quick is not None:
+            return quick
+    precision = precision or _fastest_precision()
     with quiet():
         import torch
 
-        precision = precision or _fastest_precision()
-        if precision not in _PRECISIONS:
-            raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
         chosen = (read_adapter() if uses_adapter(name) else None) if adapter is True else (adapter or None)
         network, tokenizer = load_bare(folder, name, short=precision == "bfloat16")
         bare = network.to(torch.bfloat16 if precision == "bfloat16" else torch.float32).eval()
@@ -181,6 +191,58 @@ def load_model(
         if chosen is not None:
             model.bare = LanguageModel(bare, tokenizer, name)
     return model
+
+
+def _load_quickly(folder: Path, name: str, precision: str | None) -> "LanguageModel | None":
+    """Load the model that we know, and our adapter, without transformers; None if it is stored in an unknown way."""
+    config, size = _read_config(folder, name)
+    if not can_read(config) or not (folder / "tokenizer.json").is_file():
+        return None
+    _check_memory(size, name)
+    adapter = read_adapter()
+    with _without_collection(), ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(Tokenizer, folder)  # while torch is imported
+        precision = precision or _fastest_precision()
+        decoder, bare = _read_decoders(folder, config, adapter, precision)
+        try:
+            tokenizer = reading.result()
+        except Exception as error:  # the library has no class of its own
+            raise _no_tokenizer(folder, name, error) from error
+        model = LanguageModel(decoder, tokenizer, name, adapted=True)
+        model.bare = LanguageModel(bare, tokenizer, name)
+    return model
+
+
+def _read_decoders(folder: Path, config: dict[str, Any], adapter: Path, precision: str) -> list[LlamaDecoder]:
+    """Return the decoders of a model with an adapter and without it."""
+    import torch
+    from safetensors.torch import load_file
+
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    try:
+        parts = [load_file(path) for path in sorted(folder.glob("*.safetensors"))]
+        weights = {name: weight.to(dtype) for part in parts for name, weight in part.items()}
+        return decoders_from(config, merged(weights, adapter), weights)
+    except ModelFileError:
+        raise
+    except Exception as error:  # safetensors has an error class of its own, without a useful parent
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(f"the weights in {folder} are damaged ({error}); delete the folder and pull again")
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Look for no garbage meanwhile: there is none in what an import makes, and it takes a tenth of its time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager
@@ -208,19 +270,11 @@ def load_bare(folder: Path, name: str, *, short: bool = False) -> tuple[Any, Any
 
 
 def _load_network(folder: Path, name: str, *, short: bool) -> Any:
-    import json
-
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    except (OSError, ValueError) as error:
-        raise ModelChoiceError(
-            f"{name} is no model: {folder} has no readable config.json; give the folder of a transformers model"
-        ) from error
+    config, size = _read_config(folder, name)
     architectures = config.get("architectures") or []
     known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     if config.get("model_type") not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or not set(architectures) <= known:
@@ -229,9 +283,7 @@ def _load_network(folder: Path, name: str, *, short: bool) -> Any:
             f"{name} is not a causal language model ({kind}), so it cannot write; "
             "`songwright models` lists some that can"
         )
-    if not weights:
-        raise ModelFileError(f"{folder} has no weights as safetensors; pull the model again, or choose another one")
-    _check_memory(weights, name)
+    _check_memory(size, name)
     stored = config.get("dtype", config.get("torch_dtype"))
     dtype = torch.bfloat16 if short and stored == "bfloat16" else torch.float32
     try:
@@ -240,9 +292,19 @@ def _load_network(folder: Path, name: str, *, short: bool) -> Any:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFileError(f"cannot load the model {name} from {folder}: {reason}; pull it again") from error
     except Exception as error:  # safetensors has an error class of its own, without a useful parent
-        raise ModelFileError(
-            f"the weights in {folder} are damaged ({error}); delete the folder and pull again"
+        raise _damaged(folder, error) from error
+
+
+def _read_config(folder: Path, name: str) -> tuple[dict[str, Any], int]:
+    """Return the content of a model's config.json, and how many bytes its weights have."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    except (OSError, ValueError) as error:
+        raise ModelChoiceError(
+            f"{name} is no model: {folder} has no readable config.json; give the folder of a transformers model"
         ) from error
+    return config, size
 
 
 def _load_tokenizer(folder: Path, name: str) -> Any:
@@ -251,8 +313,12 @@ def _load_tokenizer(folder: Path, name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever the many kinds of tokenizers raise for missing or damaged files
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelFileError(f"the model {name} has no usable tokenizer in {folder}: {reason}") from error
+        raise _no_tokenizer(folder, name, error) from error
+
+
+def _no_tokenizer(folder: Path, name: str, error: Exception) -> ModelFileError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ModelFileError(f"the model {name} has no usable tokenizer in {folder}: {reason}")
 
 
 def _check_memory(weights: int, name: str) -> None:
@@ -316,13 +382,25 @@ def quantized(network: Any) -> Any:
 def merge_adapter(network: Any, folder: Path) -> Any:
     """Return a network with a LoRA adapter, as peft writes it, added into its weights; the given one stays as it is.
 
-    The same as `peft.PeftModel.from_pretrained(...).merge_and_unload()`, without importing peft: sums are in float32
-    whatever the network is in. The two share the weights that the adapter leaves alone. Raises ModelFileError if the
-    adapter is damaged or made for another model.
+    The same as `peft.PeftModel.from_pretrained(...).merge_and_unload()`, without importing peft. The two share the
+    weights that the adapter leaves alone. Raises ModelFileError if the adapter is damaged or made for another model.
     """
-    import copy
-    import json
+    import torch
 
+    parameters = dict(network.named_parameters())
+    shared = {id(weight): weight for weight in (*parameters.values(), *network.buffers())}
+    for name, weight in merged(parameters, folder).items():
+        before = parameters[name]
+        if weight is not before:
+            shared[id(before)] = torch.nn.Parameter(weight, requires_grad=before.requires_grad)
+    return copy.deepcopy(network, shared)
+
+
+def merged(weights: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return weights by their names with a LoRA adapter, as peft writes it, added to those that it changes.
+
+    Sums are in float32 whatever the weights are in. Raises ModelFileError like `merge_adapter`.
+    """
     import torch
     from safetensors.torch import load_file
 
@@ -332,20 +410,19 @@ def merge_adapter(network: Any, folder: Path) -> Any:
         scale = config["lora_alpha"] / config["r"]
     except Exception as error:
         raise ModelFileError(f"cannot read the adapter in {folder}: {error}; install songwright again") from error
-    parameters = dict(network.named_parameters())
-    shared = {id(weight): weight for weight in (*parameters.values(), *network.buffers())}
+    found = dict(weights)
     for key, down in tensors.items():
         if not key.endswith(".lora_A.weight"):
             continue
         target = key.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
         up = tensors.get(key.replace(".lora_A.", ".lora_B."))
-        weight = parameters.get(target)
+        weight = weights.get(target)
         if up is None or weight is None or weight.shape != (up.shape[0], down.shape[1]):
             raise ModelFileError(f"the adapter in {folder} was made for another model: {target} does not fit")
         with torch.no_grad():
-            changed = weight.float().addmm(up.float(), down.float(), alpha=scale).to(weight.dtype)
-        shared[id(weight)] = torch.nn.Parameter(changed, requires_grad=weight.requires_grad)
-    return copy.deepcopy(network, shared)
+            changed = weight.to(torch.float32, copy=True).addmm_(up.float(), down.float(), alpha=scale)
+            found[target] = changed.to(weight.dtype)
+    return found
 
 
 class LanguageModel:
@@ -354,7 +431,7 @@ class LanguageModel:
     def __init__(
         self, network: Any, tokenizer: Any, name: str = "", *, adapted: bool = False, shares_prefix: bool | None = None
     ) -> None:
-        """Take over a loaded network, which must be in evaluation mode.
+        """Take over a loaded network of transformers, which must be in evaluation mode, or a decoder.
 
         `shares_prefix` says whether its attention has been taken over; None: find the quickest way that says the same.
         """
@@ -364,7 +441,12 @@ class LanguageModel:
         self.adapted = adapted  # whether it has learned the prompts of lyrics/prompt.py
         self.bare: LanguageModel = self  # the same model without an adapter, for judging what is written
         self.kept: dict[Any, Any] = {}  # what those who use it have computed and need again
-        self._decoder = _quick_decoder(network) if shares_prefix is None else None
+        if isinstance(network, LlamaDecoder):
+            self._decoder: LlamaDecoder | None = network
+            self._output = network.output
+        else:
+            self._decoder = _quick_decoder(network) if shares_prefix is None else None
+            self._output = network.get_output_embeddings()
         if shares_prefix is None:
             shares_prefix = self._decoder is not None or _take_over_attention(network)
         self.shares_prefix = shares_prefix
@@ -372,7 +454,7 @@ class LanguageModel:
     @property
     def num_tokens(self) -> int:
         """The size of the vocabulary."""
-        return int(self.network.config.vocab_size)
+        return len(self._output) if isinstance(self.network, LlamaDecoder) else int(self.network.config.vocab_size)
 
     @cached_property
     def newline(self) -> int:
@@ -390,10 +472,8 @@ class LanguageModel:
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
         """The text of every token, by number."""
-        size = int(self.network.config.vocab_size)
-        return tuple(
-            self.tokenizer.batch_decode([[token] for token in range(size)], clean_up_tokenization_spaces=False)
-        )
+        tokens = [[token] for token in range(self.num_tokens)]
+        return tuple(self.tokenizer.batch_decode(tokens, clean_up_tokenization_spaces=False))
 
     def start(self, brief: prompt.Brief) -> Prefix:
         """Read the opening of a song, as a question for an instruct model or plainly for our adapter."""
@@ -415,11 +495,11 @@ class LanguageModel:
     @cached_property
     def head(self) -> Head:
         """The output layer."""
-        return Head(self.network)
+        return Head(self._output)
 
     def head_of(self, tokens: NDArray[np.int64]) -> Head:
         """Return the part of the output layer for some tokens, which is quicker: no other is thought possible."""
-        return Head(self.network, tokens)
+        return Head(self._output, tokens)
 
     def score(self, prefix: Prefix, continuations: Sequence[Sequence[int]]) -> list[Floats]:
         """Return the natural log probability of every token of each continuation; what they share is run once."""
@@ -546,11 +626,11 @@ def _quick_decoder(network: Any) -> LlamaDecoder | None:
     """Return the decoder of lyrics/llama.py for a network that it can run and for which it says the same."""
     import torch
 
-    if not can_run(network):
+    decoder = decoder_of(network)
+    if decoder is None:
         return None
     with torch.inference_mode():
         expected = network.get_decoder()(input_ids=_trial(network), use_cache=False)[0][0]
-        decoder = LlamaDecoder(network)
         found = _in_two_parts(network, decoder)
     if _agree(found, expected):
         return decoder

@@ -1,5 +1,8 @@
 import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +262,132 @@ def test_a_model_with_an_adapter_has_the_bare_one_beside_it(tiny_folder: Path, t
     assert not np.allclose(model.read(None, LINE).log_probs, plain.read(None, LINE).log_probs, atol=1e-2)
     expected = plain_log_probs(model, model.encode(LINE))[-1]
     assert np.allclose(model.read(None, LINE).log_probs, expected, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def tiny_adapter(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an adapter of the tiny model, which changes its second layer."""
+    import torch
+    from safetensors.torch import save_file
+
+    source = torch.Generator().manual_seed(5)
+    tensors = {}
+    for name, rows, columns in (("mlp.up_proj", 48, 32), ("self_attn.k_proj", 16, 32), ("self_attn.o_proj", 32, 32)):
+        key = f"base_model.model.model.layers.1.{name}"
+        tensors[f"{key}.lora_A.weight"] = torch.randn(4, columns, generator=source) * 0.1
+        tensors[f"{key}.lora_B.weight"] = torch.randn(rows, 4, generator=source)
+    folder = tmp_path_factory.mktemp("adapter")
+    save_file(tensors, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 8, "r": 4}))
+    return folder
+
+
+@pytest.fixture
+def known(tiny_folder: Path, tiny_adapter: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the tiny model and its adapter be those that we know."""
+    from lyrics import lm
+
+    monkeypatch.setattr(lm, "find_or_pull", lambda name: tiny_folder if name == DEFAULT_MODEL else Path(name))
+    monkeypatch.setattr(lm, "read_adapter", lambda: tiny_adapter)
+    return tiny_folder
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_model_that_we_know_says_without_transformers_what_it_says_with_it(
+    known: Path, tiny_adapter: Path, precision: str
+) -> None:
+    from lyrics.llama import LlamaDecoder
+    from lyrics.lm import load_model
+
+    quick = load_model(precision=precision)
+    whole = load_model(str(known), adapter=tiny_adapter, precision=precision)
+    assert isinstance(quick.network, LlamaDecoder)
+    assert not isinstance(whole.network, LlamaDecoder)
+    assert quick.adapted
+    assert quick.num_tokens == whole.num_tokens
+    assert quick.vocabulary == whole.vocabulary
+    found = {}
+    for name, model in (("quick", quick), ("whole", whole), ("quick, bare", quick.bare), ("whole, bare", whole.bare)):
+        prefix = model.read(None, LINE)
+        found[name] = np.concatenate([prefix.log_probs, *model.score(prefix, [model.encode(LINE), [10, 11]])])
+    assert np.array_equal(found["quick"], found["whole"])
+    assert np.array_equal(found["quick, bare"], found["whole, bare"])
+    assert not np.allclose(found["quick"], found["quick, bare"], atol=1e-2)
+
+
+def test_what_the_adapter_leaves_alone_is_laid_out_once(known: Path) -> None:
+    from lyrics.lm import load_model
+
+    model = load_model(precision="float32")
+    layers = zip(model.network._layers, model.bare.network._layers, strict=True)
+    first, second = ([one is other for one, other in zip(*pair, strict=True)] for pair in layers)
+    assert all(first)
+    assert second == [True, False, False, True, False, True]
+
+
+def test_loading_the_model_that_we_know_does_not_import_transformers(tiny_folder: Path, tiny_adapter: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from lyrics import lm
+lm.find_or_pull = lambda name: Path({str(tiny_folder)!r})
+lm.read_adapter = lambda: Path({str(tiny_adapter)!r})
+model = lm.load_model()
+assert model.read(None, "train").log_probs.shape == (model.num_tokens,)
+print(*sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert not {"transformers", "peft", "huggingface_hub"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "can"),
+    [
+        ({}, True),
+        ({"rope_parameters": {"rope_theta": 500.0, "rope_type": "default"}, "rope_theta": None}, True),
+        ({"rope_parameters": {"rope_theta": 500.0, "rope_type": "llama3", "factor": 8.0}}, False),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, False),
+        ({"rope_theta": None}, False),
+        ({"attention_bias": True}, False),
+        ({"mlp_bias": True}, False),
+        ({"hidden_act": "gelu"}, False),
+        ({"model_type": "mistral"}, False),
+    ],
+)
+def test_a_llama_of_another_kind_is_left_to_transformers(changes: dict[str, Any], can: bool) -> None:
+    from lyrics.llama import can_read
+
+    config = {"model_type": "llama", "hidden_act": "silu", "rope_theta": 1e5, "rope_scaling": None} | changes
+    assert can_read({key: value for key, value in config.items() if value is not None}) is can
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [("model.safetensors", "are damaged .* pull again"), ("tokenizer.json", "no usable tokenizer")],
+)
+def test_damaged_files_of_the_model_that_we_know_are_named(
+    known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, says: str
+) -> None:
+    from lyrics import lm
+
+    for path in known.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[: 500 if path.name == file else None])
+    monkeypatch.setattr(lm, "find_or_pull", lambda name: tmp_path)
+    with pytest.raises(ModelFileError, match=says):
+        lm.load_model()
+
+
+def test_a_model_with_too_few_layers_is_damaged(known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lyrics import lm
+
+    for path in known.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((known / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    monkeypatch.setattr(lm, "find_or_pull", lambda name: tmp_path)
+    with pytest.raises(ModelFileError, match="damaged"):
+        lm.load_model()
 
 
 @PEFT
