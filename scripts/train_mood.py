@@ -1,18 +1,20 @@
 """Fit the weights of the signs that a mood is read from, on couplets labelled for this project.
 
     python scripts/train_mood.py           # writes lyrics/data/mood.json, prints how well it does on couplets left out
-    python scripts/train_mood.py --deep    # writes lyrics/data/meaning: the same from sentence embeddings
+    python scripts/train_mood.py --deep    # writes lyrics/data/meaning: the same from what transformers read
 
 Ridge regression of the labels (-1 or 1 on both axes) on the signs of `lyrics.mood.Signs`, without a constant, so that a
 text of which nothing is known lies in the middle. Exclamation marks are too rare to learn from: their weight is given.
-The deep model is a ridge regression with a constant, on the mean embedding of the lines; it also learns from the first
-and the second file of passages, which were looked at while the method was made, and judge nothing any more.
+The models of `lyrics.meaning` are ridge regressions with a constant, which also learn from more couplets and from the
+first three files of passages: those were looked at while the method was made, and judge nothing any more. Their
+penalties and scales were chosen by texts left out.
 """
 
 import argparse
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +22,23 @@ from evaluate_mood import FOLDER, Passage, read_passages
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from lyrics.embedding import embed
+from lyrics.document import Line
+from lyrics.embedding import SIZE, embed
 from lyrics.meaning import FOLDER as DEEP
-from lyrics.mood import WEIGHTS, Signs, read_signs
+from lyrics.meaning import describe, expect_words, reader
+from lyrics.mood import WEIGHTS, Signs, lexicon, read_signs
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 
 COUPLETS = Path(__file__).parent / "mood" / "couplets.tsv"
+DEEP_FILES = (
+    COUPLETS,
+    COUPLETS.with_name("more_couplets.tsv"),
+    *(FOLDER / f"{name}.tsv" for name in ("first", "second", "third")),
+)
 _PENALTY = 0.3
-_DEEP_PENALTY = 3.0
+_SIGNS = 0.1  # their spread beside embeddings
+_EXPECTED = 120  # words whose probabilities are weighed
 _FOLDS = 10
 _SHOUTED = {"valence": 0.0, "energy": 0.3}
 
@@ -46,40 +56,56 @@ def main() -> None:
 
 
 def train_deep() -> None:
-    """Fit the linear model on embeddings, write it, and print its SHA-256 for lyrics/meaning.py."""
-    files = (COUPLETS, FOLDER / "first.tsv", FOLDER / "second.tsv")
-    passages = [passage for file in files for passage in read_passages(file)]
-    embed(
-        [line for passage in passages for line in passage.text.split("\n")]
-    )  # in batches; remembered for the next line
-    rows = np.stack([embed(passage.text.split("\n")).mean(0) for passage in passages]).astype(float)
+    """Judge by texts left out, fit on all of them, write both models, and print the SHA-256 for lyrics/meaning.py."""
+    passages = [passage for file in DEEP_FILES for passage in read_passages(file)]
+    embed([line for passage in passages for line in passage.text.split("\n")])  # in batches; remembered
+    pronouncer = Pronouncer()
     labels = targets(passages)
-    middle = rows.mean(0)
-    centred = rows - middle
-    penalty = _DEEP_PENALTY * np.eye(rows.shape[1])
-    solution = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (labels - labels.mean(0)))
-    bias = labels.mean(0) - middle @ solution
-    content = save({"weights": solution.astype(np.float32), "bias": bias.astype(np.float32)})
+    rows = np.stack([describe(lines_of(passage, pronouncer)) for passage in passages]).astype(float)
+    # One penalty for all: signs, each by its own spread, count for less than the numbers of the embedding.
+    scales = np.ones(rows.shape[1])
+    scales[SIZE:] = _SIGNS / np.maximum(rows[:, SIZE:].std(0), 1e-6)
+    tensors = fit_deep("meaning", rows, scales, labels, 3.0)
+
+    model = reader()
+    candidates = [entry for entry in lexicon() if " " not in entry and len(model.encode(f" {entry}")) == 1]
+    expected = np.stack([expect_words(model, passage.text.split("\n"), candidates) for passage in passages])
+    likely = np.argsort(-np.exp(expected).mean(0))[:_EXPECTED]
+    expected = expected[:, likely].astype(float)
+    scales = np.concatenate((scales, np.full(_EXPECTED, expected.var(0).sum() ** -0.5)))
+    tensors |= fit_deep("model", np.hstack((rows, expected)), scales, labels, 1.0)
+    words = "\n".join(candidates[index] for index in likely)
+    content = save(tensors | {"words": np.frombuffer(words.encode(), np.uint8)})
     DEEP.mkdir(parents=True, exist_ok=True)
     (DEEP / "model.safetensors").write_bytes(content)
-    print(f"{len(passages)} passages; SHA-256 {hashlib.sha256(content).hexdigest()}")
+    print(f"SHA-256 {hashlib.sha256(content).hexdigest()}")
+
+
+def fit_deep(name: str, rows: Floats, scales: Floats, labels: Floats, penalty: float) -> dict[str, NDArray[np.float32]]:
+    """Fit weights and bias by a ridge regression on scaled rows; before, print how well it does on texts left out."""
+
+    def fit(chosen: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        middle, mean = rows[chosen].mean(0), labels[chosen].mean(0)
+        solution = ridge((rows[chosen] - middle) * scales, labels[chosen] - mean, penalty) * scales[:, None]
+        return solution, mean - middle @ solution
+
+    def judge(chosen: NDArray[np.intp], left_out: NDArray[np.intp]) -> Floats:
+        solution, bias = fit(chosen)
+        return np.asarray(rows[left_out] @ solution + bias, float)
+
+    print(name, end=": ")
+    print_left_out(judge, labels)
+    solution, bias = fit(np.arange(len(rows)))
+    return {f"{name}.weights": solution.astype(np.float32), f"{name}.bias": bias.astype(np.float32)}
 
 
 def train_signs() -> None:
-    """Fit on all couplets and write the weights; before, fit on nine tenths and judge the last, ten times."""
+    """Judge by couplets left out, fit on all of them and write the weights."""
     passages = read_passages(COUPLETS)
     signs, labels = features(passages), targets(passages)
-    order = np.random.default_rng(0).permutation(len(passages))
-    judged = np.zeros_like(labels)
-    for fold in range(_FOLDS):
-        left_out = order[fold::_FOLDS]
-        rest = np.setdiff1d(order, left_out)
-        judged[left_out] = signs[left_out] @ fit(signs[rest], labels[rest])
-    right = np.sign(judged) == labels
-    print(f"{len(passages)} couplets, left out in turn: quadrant {right.all(1).mean():.1%}, ", end="")
-    print(f"valence {right[:, 0].mean():.1%}, energy {right[:, 1].mean():.1%}")
+    print_left_out(lambda rest, left_out: signs[left_out] @ ridge(signs[rest], labels[rest], _PENALTY), labels)
     names = [field.name for field in dataclasses.fields(Signs)]
-    solution = fit(signs, labels)
+    solution = ridge(signs, labels, _PENALTY)
     weights = {
         axis: {name: round(float(solution[row, column]), 3) for row, name in enumerate(names)}
         | {"shouted": _SHOUTED[axis]}
@@ -88,15 +114,27 @@ def train_signs() -> None:
     WEIGHTS.write_text(json.dumps(weights, indent=1) + "\n", encoding="utf-8")
 
 
+def print_left_out(judge: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats], labels: Floats) -> None:
+    """Fit on nine tenths and judge the last, ten times; `judge` takes the rows of both, and fits anew."""
+    order = np.random.default_rng(0).permutation(len(labels))
+    judged = np.zeros_like(labels)
+    for fold in range(_FOLDS):
+        left_out = order[fold::_FOLDS]
+        judged[left_out] = judge(np.setdiff1d(order, left_out), left_out)
+    right = np.sign(judged) == labels
+    print(f"{len(labels)} texts, left out in turn: quadrant {right.all(1).mean():.1%}, ", end="")
+    print(f"valence {right[:, 0].mean():.1%}, energy {right[:, 1].mean():.1%}")
+
+
 def features(passages: list[Passage]) -> Floats:
     """Return the signs of each passage, a row each."""
     pronouncer = Pronouncer()
-    rows = []
-    for passage in passages:
-        sections = parse_lyrics(passage.text, pronouncer).sections
-        signs, _ = read_signs(line for section in sections for line in section.lines)
-        rows.append(dataclasses.astuple(signs))
-    return np.array(rows)
+    return np.array([dataclasses.astuple(read_signs(lines_of(passage, pronouncer))[0]) for passage in passages])
+
+
+def lines_of(passage: Passage, pronouncer: Pronouncer) -> list[Line]:
+    """Return the lines of a passage."""
+    return [line for section in parse_lyrics(passage.text, pronouncer).sections for line in section.lines]
 
 
 def targets(passages: list[Passage]) -> Floats:
@@ -104,10 +142,9 @@ def targets(passages: list[Passage]) -> Floats:
     return np.array([[1 if "glad" in p.label else -1, 1 if "excited" in p.label else -1] for p in passages], float)
 
 
-def fit(signs: Floats, labels: Floats) -> Floats:
+def ridge(rows: Floats, labels: Floats, penalty: float) -> Floats:
     """Solve for the weights, a column per axis."""
-    penalty = _PENALTY * np.eye(signs.shape[1])
-    return np.asarray(np.linalg.solve(signs.T @ signs + penalty, signs.T @ labels), float)
+    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(rows.shape[1]), rows.T @ labels), float)
 
 
 if __name__ == "__main__":

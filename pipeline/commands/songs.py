@@ -98,7 +98,7 @@ def compose(
 def analyze(
     lyrics: Lyrics,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read the mood with a transformer; needs the extra [lm].")
+        bool, typer.Option("--deep", help="Let the language model judge the mood too; needs the extra [lm].")
     ] = False,
     pronunciations: Pronunciations = None,
     as_json: AsJson = False,
@@ -109,13 +109,13 @@ def analyze(
         from dataclasses import asdict
 
         from lyrics.analysis import analyze as analyze_lyrics
+        from lyrics.embedding import can_embed
+        from lyrics.meaning import find_deep_mood, find_mood_by_meaning
         from lyrics.mood import find_mood
         from lyrics.parse import read_lyrics
 
         parsed = read_lyrics(None if str(lyrics) == "-" else lyrics, pronouncer(pronunciations))
-        judge_mood = find_mood
-        if deep:
-            from lyrics.meaning import find_deep_mood as judge_mood  # torch loads here
+        judge_mood = find_deep_mood if deep else find_mood_by_meaning if can_embed() else find_mood
         analysis = analyze_lyrics(parsed, judge_mood=judge_mood)
         if as_json:
             print_json(asdict(analysis))

@@ -1,12 +1,17 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lyrics import meaning
 from lyrics.document import Line
 from lyrics.errors import ModelFileError
-from lyrics.meaning import find_deep_mood
+from lyrics.lm import load_model
+from lyrics.meaning import expect_words, find_deep_mood, find_mood_by_meaning
+from lyrics.model_store import DEFAULT_MODEL, find_model
+from lyrics.mood import Mood
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 
@@ -18,9 +23,22 @@ def lines(text: str) -> list[Line]:
 
 
 @pytest.mark.parametrize(
+    "judge",
+    [
+        find_mood_by_meaning,
+        pytest.param(
+            find_deep_mood,
+            marks=pytest.mark.skipif(
+                find_model(DEFAULT_MODEL) is None,
+                reason="the default model is not pulled: run `songwright models pull`",
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
     ("text", "glad", "excited"),
     [
-        ("The phone in the hallway hasn't rung in a week\nI say good morning just to hear myself speak", False, False),
+        ("I turn the photo to the wall\nThere is nobody left to call", False, False),
         ("Everybody's jumping when the chorus hits\nWe're gonna dance until the floorboard splits", True, True),
         (
             "Don't look, don't look, just run, just run\nHe's coming through the corn with a flashlight and gun",
@@ -30,18 +48,28 @@ def lines(text: str) -> list[Line]:
         ("The oars are at rest and the water's like glass\nWe drift by the lilies and let the hours pass", True, False),
     ],
 )
-def test_the_mood_of_lines_that_say_it_without_naming_it(text: str, glad: bool, excited: bool) -> None:
-    mood = find_deep_mood(lines(text))
+def test_the_mood_of_lines_that_say_it_without_naming_it(
+    judge: Callable[[list[Line]], Mood], text: str, glad: bool, excited: bool
+) -> None:
+    mood = judge(lines(text))
     assert (mood.valence > 0, mood.energy > 0) == (glad, excited)
     assert -1 <= mood.valence <= 1
     assert -1 <= mood.energy <= 1
+    assert mood.by == ("model" if judge is find_deep_mood else "meaning")
+
+
+def test_long_lyrics_are_read_in_stretches(tiny_folder: Path) -> None:
+    model = load_model(str(tiny_folder))
+    first, second = ["The night is long"] * 8, ["Sing, my brother", "Walk on"]
+    apart = [expect_words(model, stretch, ["sad", "glad"]) for stretch in (first, second)]
+    assert np.allclose(expect_words(model, first + second, ["sad", "glad"]), np.mean(apart, axis=0), atol=1e-5)
 
 
 def test_a_model_file_that_is_not_the_shipped_one_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     meaning._load.cache_clear()
     monkeypatch.setattr(meaning, "FOLDER", tmp_path)
     with pytest.raises(ModelFileError, match=r"model\.safetensors"):
-        find_deep_mood(lines("Hello"))
+        find_mood_by_meaning(lines("Hello"))
     shutil.copy(Path(meaning.__file__).parent / "data" / "meaning" / "CARD.md", tmp_path / "model.safetensors")
     with pytest.raises(ModelFileError, match="SHA-256"):
-        find_deep_mood(lines("Hello"))
+        find_mood_by_meaning(lines("Hello"))
