@@ -41,6 +41,7 @@ Floats = NDArray[np.float32]
 
 _ATTENTION = "songwright_shared_prefix"
 _SHORTEST_WINDOW = 4096  # tokens: a model that looks back less far is run without the shared prefix
+_ROOM = 48  # tokens that branches have room for at first
 _SAME = 0.98  # correlation of what two ways to run a network say; 0.995 by rounding alone
 _PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -71,24 +72,42 @@ class Prefix:
         row: Floats = self._model.head.log_probs(self.state[None])[0]
         return row
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the model has read it."""
+        return self._known is not None
+
+    def grow(self, room: int = 0) -> tuple[TokenTree, int]:
+        """Return a tree behind what has been read, with the rest as its first tokens, and the node of the last.
+
+        `room` is how many more tokens are expected. When the tree has been run, `take` it: so text is read in the same
+        pass as what is tried behind it.
+        """
+        text = self._nearest()
+        tree = TokenTree(text, len(self.tokens) - len(text.tokens) + room)
+        nodes = tree.grow(tree.ROOT, self.tokens[len(text.tokens) :])
+        return tree, nodes[-1] if nodes else tree.ROOT
+
+    def take(self, tree: TokenTree) -> None:
+        """Take what a tree of `grow` knows about this text and about those before it."""
+        prefix: Prefix | None = self
+        while prefix is not None and prefix._known is None:
+            last = len(prefix.tokens) - len(tree.text.tokens) - 1
+            prefix._known = tree.text_with(last), tree.states[last].clone()
+            prefix._before, prefix = None, prefix._before
+
+    def _nearest(self) -> Text:
+        prefix: Prefix | None = self
+        while prefix is not None and prefix._known is None:
+            prefix = prefix._before
+        return prefix._known[0] if prefix is not None and prefix._known is not None else Text()
+
     def _read(self) -> tuple[Text, Any]:
         """Run what has not been read, and that of the texts before too, in one pass."""
         if self._known is None:
-            unread = [self]
-            while (before := unread[-1]._before) is not None and before._known is None:
-                unread.append(before)
-            text = before._known[0] if before is not None and before._known else Text()
-            tree = TokenTree(text, len(self.tokens) - len(text.tokens))
-            last = tree.ROOT
-            ends = []
-            for prefix in reversed(unread):
-                done = len(text.tokens) + len(tree.tokens)
-                last = tree.grow(last, prefix.tokens[done:])[-1]
-                ends.append((prefix, last))
+            tree, _ = self.grow()
             self._model.run(tree)
-            for prefix, last in ends:
-                prefix._known = tree.text_with(last), tree.states[last].clone()
-                prefix._before = None
+            self.take(tree)
         assert self._known is not None
         return self._known
 
@@ -503,19 +522,18 @@ class LanguageModel:
 
     def score(self, prefix: Prefix, continuations: Sequence[Sequence[int]]) -> list[Floats]:
         """Return the natural log probability of every token of each continuation; what they share is run once."""
-        import torch
-
-        tree = TokenTree(prefix.text, max(map(len, continuations), default=0))
-        rows: list[int] = []  # of the states before each token, that of the prefix first
-        for tokens in continuations:
-            rows += [node + 1 for node in (tree.ROOT, *tree.grow(tree.ROOT, tokens[:-1]))[: len(tokens)]]
-        states = prefix.state[None]
+        if not continuations:
+            return []
+        tree, root = prefix.grow(max(map(len, continuations)))
+        before = [node for tokens in continuations for node in (root, *tree.grow(root, tokens[:-1]))[: len(tokens)]]
         if tree.new:
             self.run(tree)
-            states = torch.cat([states, tree.states])
+            prefix.take(tree)
+        nodes, rows = np.unique(np.array(before, np.int64), return_inverse=True)
+        states = _states(prefix, tree, nodes)
         chosen = [token for tokens in continuations for token in tokens]
-        scores = self.head.log_probs_of(states, rows, chosen)
-        return np.split(scores, np.cumsum([len(tokens) for tokens in continuations])[:-1]) if continuations else []
+        scores = self.head.log_probs_of(states, rows.tolist(), chosen)
+        return np.split(scores, np.cumsum([len(tokens) for tokens in continuations])[:-1])
 
     def sample(
         self,
@@ -571,9 +589,10 @@ class Branches:
         """Begin `count` equal branches."""
         self._model = model
         self._head = head
-        self._tree = TokenTree(prefix.text)
-        self._nodes = [self._tree.ROOT] * count
-        self._table = head.log_probs(prefix.state[None])
+        self._prefix = prefix
+        self._tree, root = prefix.grow(_ROOM)
+        self._nodes = [root] * count
+        self._table: Floats | None = None  # (different nodes, tokens of the head), when it is asked for
         self._rows = np.zeros(count, np.int64)
 
     def __len__(self) -> int:
@@ -583,6 +602,10 @@ class Branches:
     @property
     def log_probs(self) -> Floats:
         """(B, tokens of the head): natural log probability of what each expects next."""
+        if self._table is None:
+            self._run()
+            nodes, self._rows = np.unique(np.array(self._nodes, np.int64), return_inverse=True)
+            self._table = self._head.log_probs(_states(self._prefix, self._tree, nodes))
         return self._table[self._rows]
 
     def step(self, tokens: Sequence[int]) -> None:
@@ -597,15 +620,28 @@ class Branches:
             self._tree.grow(node, [int(token) for token in added])[-1]
             for node, added in zip(self._nodes, tokens, strict=True)
         ]
-        if self._tree.new:
-            self._model.run(self._tree)
-        nodes, self._rows = np.unique(np.array(self._nodes, np.int64), return_inverse=True)
-        self._table = self._head.log_probs(self._tree.states[nodes])
+        self._table = None
+        self._run()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep the branches with these numbers, in this order; a number may come twice."""
         self._nodes = [self._nodes[row] for row in rows]
         self._rows = self._rows[list(rows)]
+
+    def _run(self) -> None:
+        if self._tree.new:
+            self._model.run(self._tree)
+            self._prefix.take(self._tree)
+
+
+def _states(prefix: Prefix, tree: TokenTree, nodes: NDArray[np.int64]) -> Any:
+    """Return the states after nodes in ascending order, (N, E), in a tree behind a prefix that has been run."""
+    import torch
+
+    if nodes[0] != tree.ROOT:
+        return tree.states[nodes]
+    first = prefix.state[None]
+    return torch.cat([first, tree.states[nodes[1:]]]) if len(nodes) > 1 else first
 
 
 def draw(log_probs: Floats, source: np.random.Generator, temperature: float = 1.0, top_p: float = 1.0) -> int:

@@ -108,6 +108,17 @@ def find_mood(lines: Iterable[Line], *, num_words: int = 12) -> Mood:
     )
 
 
+def word_mood(word: str) -> tuple[float, float]:
+    """Return valence and energy of a word that stands alone; zeros if the list has no form of it.
+
+    >>> word_mood("crying") == word_mood("cry"), word_mood("table")
+    (True, (0.0, 0.0))
+    """
+    entry = _look_up(_plain(word))
+    valence, energy = lexicon()[entry] if entry is not None else (0.0, 0.0)
+    return round(valence, 2), round(energy, 2)
+
+
 def _judged(signs: Signs, weights: dict[str, float]) -> float:
     total = sum(getattr(signs, name) * weight for name, weight in weights.items())
     return round(tanh(total), 3)
@@ -204,7 +215,11 @@ _ENDINGS = (
 
 def plain_words(line: Line) -> list[str]:
     """Return the words of a line in small letters, with straight apostrophes."""
-    return [word.text.lower().replace("’", "'").replace("‘", "'") for word in line.words]
+    return [_plain(word.text) for word in line.words]
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("’", "'").replace("‘", "'")
 
 
 @cache

@@ -42,7 +42,9 @@ class Rhyme:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tail:
+class Tail:
+    """The end of a line from a vowel on from which it may rhyme."""
+
     onset: tuple[str, ...]  # consonants before the rhyming vowel
     rime: tuple[str, ...]  # phones from that vowel on
     num_syllables: int
@@ -51,7 +53,7 @@ class _Tail:
 
 def rhyme_kind(first: Line, second: Line) -> RhymeKind | None:
     """How two lines rhyme; None if they do not."""
-    return _relation(_tails(first), _tails(second))
+    return relation(tails_of(first), tails_of(second))
 
 
 def find_rhymes(lines: Sequence[Line]) -> tuple[Rhyme, ...]:
@@ -60,13 +62,13 @@ def find_rhymes(lines: Sequence[Line]) -> tuple[Rhyme, ...]:
     A line joins the nearest line before it with which it rhymes perfectly or by identity. A line that is then left over
     joins by slant rhyme, if it can another one that is left over, else one that has a partner.
     """
-    tails = [_tails(line) for line in lines]
+    tails = [tails_of(line) for line in lines]
     leader = list(range(len(lines)))  # the first line of each line's rhyme class
     kinds: list[RhymeKind | None] = [None] * len(lines)
 
     def join(second: int, reach: int, slant: bool, partners: Container[int]) -> None:
         for first in range(second - 1, max(-1, second - 1 - reach), -1):
-            kind = _relation(tails[first], tails[second]) if first in partners else None
+            kind = relation(tails[first], tails[second]) if first in partners else None
             if kind is not None and (kind is RhymeKind.SLANT) == slant:
                 leader[second] = leader[first]
                 kinds[second] = kind
@@ -111,8 +113,8 @@ def _last_word(line: Line) -> str:
     return _ending(line)[-1].text
 
 
-def _tails(line: Line) -> tuple[_Tail, ...]:
-    """Where a line may rhyme from: its last stressed syllables, and its last one if metre can lift it."""
+def tails_of(line: Line) -> tuple[Tail, ...]:
+    """Return where a line may rhyme from: its last stressed syllables, and its last one if metre can lift it."""
     syllables: list[tuple[tuple[str, ...], int, bool]] = []  # from the end: phones, stress, one-syllable function word
     for word in reversed(_ending(line)):
         single = len(word.syllables) == 1
@@ -121,11 +123,11 @@ def _tails(line: Line) -> tuple[_Tail, ...]:
             syllables.append((syllable.phones, stress, single and not word.content))
         if len(syllables) >= 4:
             break
-    return _tails_of(tuple(syllables[:4]))
+    return _tails_from(tuple(syllables[:4]))
 
 
 @lru_cache(maxsize=20_000)  # all words of a lexicon, compared again for every line of a lyric
-def _tails_of(syllables: tuple[tuple[tuple[str, ...], int, bool], ...]) -> tuple[_Tail, ...]:
+def _tails_from(syllables: tuple[tuple[tuple[str, ...], int, bool], ...]) -> tuple[Tail, ...]:
     # Secondary stress counts ("sunlight", "night"), primary stress too where it lies before ("sorrow", "tomorrow").
     last = next((index for index, (_, stress, _) in enumerate(syllables) if stress), None)
     primary = next((index for index, (_, stress, _) in enumerate(syllables) if stress == 1), None)
@@ -136,7 +138,7 @@ def _tails_of(syllables: tuple[tuple[tuple[str, ...], int, bool], ...]) -> tuple
     return tuple(tails)
 
 
-def _tail(syllables: Sequence[tuple[str, ...]], *, lifted: bool) -> _Tail:
+def _tail(syllables: Sequence[tuple[str, ...]], *, lifted: bool) -> Tail:
     phones = [phone for syllable in syllables for phone in syllable]
     vowel = next((index for index, phone in enumerate(phones) if phone[-1].isdigit()), 0)
     rime: list[str] = []
@@ -152,7 +154,7 @@ def _tail(syllables: Sequence[tuple[str, ...]], *, lifted: bool) -> _Tail:
     if rime[0] in ("AW", "AY") and rime[1:2] == ["ER"]:  # "flower" rhymes with "hour"
         rime[1] = "R"
         num_syllables -= 1
-    return _Tail(tuple(phones[:vowel]), tuple(rime), num_syllables, lifted)
+    return Tail(tuple(phones[:vowel]), tuple(rime), num_syllables, lifted)
 
 
 _FAMILIES = {
@@ -166,7 +168,8 @@ _NEIGHBOURS = frozenset(
 )
 
 
-def _relation(first: Sequence[_Tail], second: Sequence[_Tail]) -> RhymeKind | None:
+def relation(first: Sequence[Tail], second: Sequence[Tail]) -> RhymeKind | None:
+    """Return what `rhyme_kind` says of two lines, given where they may rhyme from."""
     found: set[RhymeKind] = set()
     for one in first:
         for other in second:

@@ -87,9 +87,10 @@ class TokenTree:
     def attend(self, layer: int, query: Any, key: Any, value: Any) -> Any:
         """Let the new nodes attend; query (heads, N, size) is scaled, key and value are (key heads, N, size).
 
-        The heads that share a key head are rows of one product. Returns (heads, N, size).
+        The heads that share a key head are rows of one product, and scores are never written out for all tokens (Dao
+        et al. 2022, arXiv:2205.14135). Returns (heads, N, size).
         """
-        import torch
+        from torch.nn.functional import scaled_dot_product_attention
 
         H, N, D = query.shape
         G = key.shape[0]
@@ -100,8 +101,9 @@ class TokenTree:
         keys, values = keys[:, : start + N], values[:, : start + N]
         if self._mask is None:
             self._mask = self._new_mask(query, H // G)
-        scores = torch.baddbmm(self._mask, query.reshape(G, -1, D), keys.transpose(1, 2))
-        return (scores.softmax(-1) @ values).view(H, N, D)
+        rows = query.reshape(1, G, -1, D)
+        mixed = scaled_dot_product_attention(rows, keys[None], values[None], self._mask, scale=1.0)
+        return mixed.reshape(H, N, D)
 
     def _block(self, layer: int, like: Any, size: int) -> tuple[Any, Any]:
         """Return the keys and values of a layer with room for `size` tokens, the text's among them."""

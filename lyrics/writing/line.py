@@ -24,7 +24,7 @@ from lyrics.mood import find_mood
 from lyrics.parse import parse_lyrics
 from lyrics.prompt import Brief, cue, cue_end, cue_number, opening, tag, written
 from lyrics.pronounce import Pronouncer
-from lyrics.rhyme import RhymeKind, rhyme_kind
+from lyrics.rhyme import RhymeKind, Tail, relation, rhyme_kind, tails_of
 from lyrics.writing.hook import is_telling, weakness
 from lyrics.writing.images import plan_images
 from lyrics.writing.plan import Slot, may_end
@@ -364,8 +364,9 @@ class LineWriter:
         liking = likely + 2 * lazy.likes[words] + _END_HEAT * self.source.gumbel(size=len(words))
         if slot.follower and not beside.rhymes:
             liking += self.weights.promise * self._promises(prefix, words)
+        others = [tails_of(line) for line in beside.rhymes]
         for index, word in enumerate(words):
-            if beside.rhymes and self._rhyme(lazy.vocabulary.words[word].line, beside.rhymes) is RhymeKind.SLANT:
+            if others and self._rhyme(lazy.tails[word], others) is RhymeKind.SLANT:
                 liking[index] -= _SLANT_TOLD
         chosen = np.argsort(-liking)[: min(self.effort.end_words, count)].tolist()
         return [
@@ -385,37 +386,25 @@ class LineWriter:
             return [lazy.number(slot.end)]
         words = lazy.vocabulary.words
         search = self._search(slot.num_syllables, ())
-        found = []
         taken = self.memory.used_ends | (set() if slot.hook else self.reserved_ends)
-        for index in lazy.ends:
-            word = words[index]
-            if stem(word.text) in taken or not search.may_end(word):
-                continue
-            if beside.rhymes:
-                if self._rhyme(word.line, beside.rhymes) is None:
-                    continue
-            elif slot.follower and self._count_partners(index) < _PARTNERS:
-                continue
-            found.append(index)
-        return found
+        fitting = [index for index in lazy.ends if search.may_end(index) and stem(words[index].text) not in taken]
+        if beside.rhymes:
+            others = [tails_of(line) for line in beside.rhymes]
+            return [index for index in fitting if self._rhyme(lazy.tails[index], others) is not None]
+        if slot.follower:
+            common = [index for index in lazy.ends if words[index].ends >= _COMMON_END]
+            free = {index for index in common if stem(words[index].text) not in self.memory.used_ends}
+            partners = Counter(lazy.rimes[index] for index in free)
+            return [index for index in fitting if partners[lazy.rimes[index]] - (index in free) >= _PARTNERS]
+        return fitting
 
-    def _rhyme(self, line: Line, others: Sequence[Line]) -> RhymeKind | None:
+    def _rhyme(self, line: Sequence[Tail], others: Sequence[Sequence[Tail]]) -> RhymeKind | None:
         """How a line rhymes with the first of others, if it may: with none of them by the same sounds."""
-        kinds = [rhyme_kind(other, line) for other in others]
+        kinds = [relation(other, line) for other in others]
         allowed = (RhymeKind.PERFECT, RhymeKind.SLANT) if self.request.slant else (RhymeKind.PERFECT,)
         if RhymeKind.IDENTITY in kinds or kinds[0] not in allowed:
             return None
         return kinds[0]
-
-    def _count_partners(self, index: int) -> int:
-        """How many unused words that often end lines rhyme perfectly with one."""
-        lazy = self._lazy
-        words = lazy.vocabulary.words
-        family = lazy.families[lazy.rimes[index]]
-        free = (
-            words[other] for other in family if other != index and stem(words[other].text) not in self.memory.used_ends
-        )
-        return sum(word.ends >= _COMMON_END for word in free)
 
     def _promises(self, prefix: Prefix, words: Sequence[int]) -> Floats:
         """How welcome the perfect rhymes of each word are: the line that must rhyme with it ends on one of them."""
@@ -467,11 +456,12 @@ class LineWriter:
                 cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
                 cost -= weights.title * (candidate.words[-1] in lazy.titles)
             rough[text] = weights.likelihood * candidate.likelihood - cost, cost, candidate
+        others = [tails_of(line) for line in beside.rhymes]
         kept: list[tuple[Found, Candidate]] = []
         for text, (_, cost, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
             line = self._checked(text, slot, beside)
             if line is not None:
-                if beside.rhymes and self._rhyme(line, beside.rhymes) is RhymeKind.SLANT:
+                if others and self._rhyme(tails_of(line), others) is RhymeKind.SLANT:
                     cost += weights.slant
                 if slot.end is None and any(rhyme_kind(other, line) is RhymeKind.PERFECT for other in beside.others):
                     cost += weights.stray
@@ -531,7 +521,7 @@ class LineWriter:
             return None
         if len(line.syllables) != slot.num_syllables:
             return None
-        if beside.rhymes and self._rhyme(line, beside.rhymes) is None:
+        if beside.rhymes and self._rhyme(tails_of(line), list(map(tails_of, beside.rhymes))) is None:
             return None
         return line
 
@@ -590,6 +580,7 @@ class _Material:
         self._near, self._image = near, weights.image
         self._table = table
         self.rimes = {index: _rime(table[index]) for index in self.ends}
+        self.tails = {index: tails_of(table[index].line) for index in self.ends}
         self.bias = self._bias()
         self.titles: set[int] = set()  # phrases of the theme
         self.families: dict[tuple[str, ...], list[int]] = {}

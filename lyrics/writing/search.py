@@ -134,6 +134,8 @@ class Vocabulary:
         # All tokens that walks choose among, and those that would end a line: where it is at an end, no word is likely.
         commas = [] if self.comma is None else [self.comma]
         self.tokens = np.unique([*ends, *commas, *(token for tree in self.trees for token in tree.tokens)])
+        self.places = np.full(model.num_tokens, -1, np.int64)  # of each token among these
+        self.places[self.tokens] = np.arange(len(self.tokens))
         self.head = model.head_of(self.tokens)
 
     def beginning(self, words: Sequence[int]) -> list[int]:
@@ -194,7 +196,8 @@ class LineSearch:
         self.num_syllables = num_syllables
         self.metre = metre
         words = vocabulary.words
-        self.ends = {word for word in ends if self.may_end(words[word])}
+        self._may_end = [self._fits(stress) for stress in vocabulary.stresses]
+        self.ends = {word for word in ends if self.may_end(word)}
         self._least = min((words[word].num_syllables for word in self.ends), default=1)
         # Nodes on the way to end words: a bit for each number of syllables that those have.
         self._toward: tuple[dict[int, int], ...] = ({}, {})
@@ -208,10 +211,13 @@ class LineSearch:
         self._options: dict[_State, _Options] = {}
         self._next_words: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
-    def may_end(self, word: SungWord) -> bool:
-        """Whether a line of this length and metre can end on a word."""
-        used = self.num_syllables - word.num_syllables
-        return used >= 0 and fits_metre(word.stress, used, self.metre)
+    def may_end(self, word: int) -> bool:
+        """Whether a line of this length and metre can end on a word, given by its number."""
+        return self._may_end[self.vocabulary.kind[word]]
+
+    def _fits(self, stress: str) -> bool:
+        used = self.num_syllables - len(stress)
+        return used >= 0 and fits_metre(stress, used, self.metre)
 
     def is_near_end(self, options: "_Options") -> bool:
         """Whether a word begins here that may be the last but one."""
@@ -280,9 +286,18 @@ class LineSearch:
                     tokens, nodes = np.append(tokens, vocabulary.comma), np.append(nodes, 0)
         begins = [used] * bool(going_on) + [used_after] * (len(tokens) > len(going_on))
         ending = word >= 0 and bool(begins) and all(place + self._least >= self.num_syllables for place in begins)
-        places = np.searchsorted(vocabulary.tokens, tokens)
         return _Options(
-            tokens, places, nodes, tree, used, len(going_on), word if complete else -1, used_after, comma, ending, final
+            tokens,
+            vocabulary.places[tokens],
+            nodes,
+            tree,
+            used,
+            len(going_on),
+            word if complete else -1,
+            used_after,
+            comma,
+            ending,
+            final,
         )
 
 

@@ -6,7 +6,7 @@ components of its sentence embedding, so that words near a theme are found witho
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lyrics.document import Line, LyricsError, Syllable, Word
 from lyrics.function_words import is_function_word
-from lyrics.mood import find_mood
+from lyrics.mood import word_mood
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
 from lyrics.syllable import count_syllables, stress_of, syllabify
@@ -99,6 +99,7 @@ def rhymes_with(first: SungWord, second: SungWord, *, slant: bool) -> RhymeKind 
     return kind
 
 
+@lru_cache(maxsize=20_000)  # all words of the table, asked for again for every line
 def stem(word: str) -> str:
     """Return a word without the endings that make another form of it.
 
@@ -153,7 +154,5 @@ def moods(explicit: bool = False) -> Floats:
     found = np.zeros((len(words), 2), np.float32)
     for index, word in enumerate(words):
         if word.content:
-            carried = find_mood([word.line]).words
-            if carried:
-                found[index] = carried[0].valence, carried[0].energy
+            found[index] = word_mood(word.text)
     return found

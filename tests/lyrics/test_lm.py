@@ -100,12 +100,12 @@ def test_branches_may_take_tokens_of_different_number_at_once(model: Any) -> Non
 
 def test_what_branches_share_is_run_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = model.read(model.start(BRIEF), LINE)
-    branches = model.branch(prefix, 4)
     sizes = count_runs(model, monkeypatch)
+    branches = model.branch(prefix, 4)
     branches.step([10, 10, 20, 10])
     branches.step([11, 11, 11, 12])
     model.score(prefix, [[10, 11, 12], [10, 11, 13], [10, 14, 15]])
-    assert sizes == [2, 3, 3]
+    assert sizes == [len(prefix.tokens) + 2, 3, 3]  # the text is read in the same pass as what is tried behind it
     expected = plain_log_probs(model, [*prefix.tokens, 10, 11])[-1]
     assert np.allclose(branches.log_probs[:2], expected, atol=1e-4)
 
@@ -133,6 +133,31 @@ def test_texts_that_follow_each_other_are_read_in_one_pass(model: Any, monkeypat
     other = model.read(verse, " another line\n")
     assert np.allclose(other.log_probs, plain_log_probs(model, list(other.tokens))[-1], atol=1e-4)
     assert sum(runs) == len(line.tokens) + len(other.tokens) - len(verse.tokens)
+
+
+@pytest.mark.parametrize("way", ["score", "branch", "read"])
+def test_a_text_says_the_same_whatever_it_was_read_with(model: Any, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    runs = count_runs(model, monkeypatch)
+    start = model.start(BRIEF)
+    line = model.read(model.read(start, prompt.tag(Role.VERSE)), LINE)
+    if way == "score":
+        scores = model.score(line, [[10, 11], [20], []])
+        assert runs == [len(line.tokens) + 1]
+        expected = plain_log_probs(model, [*line.tokens, 10])
+        assert np.allclose(scores[0], [expected[-2][10], expected[-1][11]], atol=1e-4)
+        assert np.allclose(scores[1], expected[-2][20], atol=1e-4)
+        assert len(scores[2]) == 0
+    elif way == "branch":
+        branches = model.branch(line, 2)
+        branches.step([10, 20])
+        branches.keep([1])
+        assert np.allclose(branches.log_probs[0], plain_log_probs(model, [*line.tokens, 20])[-1], atol=1e-4)
+        assert runs == [len(line.tokens) + 2]
+    for text in (start, line, model.read(line, " another line\n")):
+        assert np.allclose(text.log_probs, plain_log_probs(model, list(text.tokens))[-1], atol=1e-4)
+    assert sum(runs) == len(line.tokens) + {"score": 1, "branch": 2, "read": 0}[way] + len(text.tokens) - len(
+        line.tokens
+    )
 
 
 def test_a_product_with_a_weight_laid_out_beforehand_is_the_product() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lyrics.mood import LEXICON, Mood, find_mood
+from lyrics.mood import LEXICON, Mood, find_mood, word_mood
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 
@@ -96,3 +96,9 @@ def test_the_quadrants_of_labelled_passages(name: str, size: int, least: int, mo
     assert len(passages) == size
     assert sum(right) >= least
     del sys.modules["evaluate_mood"]
+
+
+@pytest.mark.parametrize("word", ["crying", "love", "Tears", "table"])
+def test_a_word_alone_has_the_mood_that_a_line_of_it_names(word: str) -> None:
+    named = [(found.valence, found.energy) for found in mood(word).words]
+    assert word_mood(word) == (named[0] if named else (0.0, 0.0))
