@@ -22,7 +22,7 @@ _OUTPUT = "lm_head.weight"
 
 
 class LlamaDecoder:
-    """Runs the new tokens of a tree."""
+    """Runs the new tokens of trees."""
 
     def __init__(
         self,
@@ -77,15 +77,16 @@ class LlamaDecoder:
         """The number of layers that the weights had."""
         return len(self._layers)
 
-    def __call__(self, tree: TokenTree) -> Any:
-        """Return the states after the tokens of the new nodes, (N, E)."""
+    def __call__(self, *trees: TokenTree) -> list[Any]:
+        """Return the states after the tokens of the new nodes of each tree, (N, E)."""
         import torch
         from torch.nn.functional import embedding, silu
 
-        tokens = torch.tensor([tree.tokens[node] for node in tree.new], device=self.embedding.device)
-        states = embedding(tokens, self.embedding)
+        tokens = [tree.tokens[node] for tree in trees for node in tree.new]
+        sizes = [len(tree.new) for tree in trees]
+        states = embedding(torch.tensor(tokens, device=self.embedding.device), self.embedding)
         N = len(states)
-        positions = torch.tensor([tree.positions], device=states.device)
+        positions = torch.tensor([[place for tree in trees for place in tree.positions]], device=states.device)
         cosine, sine = (table[0, :, None] for table in self._rotary(states, positions))  # (N, 1, D)
         half = cosine.shape[-1] // 2
         scaling = cosine.shape[-1] ** -0.5
@@ -97,13 +98,14 @@ class LlamaDecoder:
             rotated = turned * cosine
             rotated[..., :half].addcmul_(turned[..., half:], sine, value=-1)
             rotated[..., half:].addcmul_(turned[..., :half], sine)
-            rotated = rotated.transpose(0, 1)
-            value = joined[:, self._num_heads + num_keys :].transpose(0, 1)
-            mixed = tree.attend(index, rotated[: self._num_heads] * scaling, rotated[self._num_heads :], value)
-            states = states + after(mixed.transpose(0, 1).reshape(N, -1))
+            query = rotated[:, : self._num_heads] * scaling
+            key, value = rotated[:, self._num_heads :], joined[:, self._num_heads + num_keys :]
+            parts = zip(trees, *(part.transpose(0, 1).split(sizes, 1) for part in (query, key, value)), strict=True)
+            mixed = [tree.attend(index, *part).transpose(0, 1).flatten(1) for tree, *part in parts]
+            states = states + after(torch.cat(mixed) if len(mixed) > 1 else mixed[0])
             gate, up = inner(self._normed(states, second_norm)).chunk(2, -1)
             states = states + down(silu(gate) * up)
-        return self._normed(states, self._last_norm)
+        return list(self._normed(states, self._last_norm).split(sizes))
 
     def _normed(self, states: Any, weight: Any) -> Any:
         from torch.nn.functional import rms_norm

@@ -8,6 +8,8 @@
     branches.step(tokens)                                   # one token for each
     model.score(song, [tokens, other_tokens])               # log probability of each token of given continuations
 
+    carry_out(abreast([model.scoring(...), ...]))           # several things in one pass where they meet
+
 Candidates share what they have in common: the keys and values of the prompt, and every token that stands at the same
 place in several (lyrics/token_tree.py). That gives the same numbers as running every candidate alone. A model whose
 attention cannot be taken over so is run whole at every step: slower, and right.
@@ -17,12 +19,12 @@ import copy
 import gc
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,9 @@ from lyrics.tokenizer import Tokenizer
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
+T = TypeVar("T")
+Pending = list[tuple["LanguageModel", TokenTree]]  # trees to be run
+Task = Generator[Pending, None, T]  # something that yields what it needs run and returns its result
 
 _ATTENTION = "songwright_shared_prefix"
 _SHORTEST_WINDOW = 4096  # tokens: a model that looks back less far is run without the shared prefix
@@ -102,12 +107,15 @@ class Prefix:
             prefix = prefix._before
         return prefix._known[0] if prefix is not None and prefix._known is not None else Text()
 
-    def _read(self) -> tuple[Text, Any]:
+    def reading(self) -> Task[None]:
         """Run what has not been read, and that of the texts before too, in one pass."""
         if self._known is None:
             tree, _ = self.grow()
-            self._model.run(tree)
+            yield [(self._model, tree)]
             self.take(tree)
+
+    def _read(self) -> tuple[Text, Any]:
+        carry_out(self.reading())
         assert self._known is not None
         return self._known
 
@@ -522,12 +530,16 @@ class LanguageModel:
 
     def score(self, prefix: Prefix, continuations: Sequence[Sequence[int]]) -> list[Floats]:
         """Return the natural log probability of every token of each continuation; what they share is run once."""
+        return carry_out(self.scoring(prefix, continuations))
+
+    def scoring(self, prefix: Prefix, continuations: Sequence[Sequence[int]]) -> Task[list[Floats]]:
+        """Do what `score` does, as a task."""
         if not continuations:
             return []
         tree, root = prefix.grow(max(map(len, continuations)))
         before = [node for tokens in continuations for node in (root, *tree.grow(root, tokens[:-1]))[: len(tokens)]]
         if tree.new:
-            self.run(tree)
+            yield [(self, tree)]
             prefix.take(tree)
         nodes, rows = np.unique(np.array(before, np.int64), return_inverse=True)
         states = _states(prefix, tree, nodes)
@@ -568,18 +580,51 @@ class LanguageModel:
             return self.encode(text)
         return [token for item in text for token in (self.encode(item) if isinstance(item, str) else (int(item),))]
 
-    def run(self, tree: TokenTree) -> None:
-        """Run the new nodes of a tree."""
+    def run(self, *trees: TokenTree) -> None:
+        """Run the new nodes of trees, in one pass where that is possible."""
         import torch
 
         with torch.inference_mode():
             if self._decoder is not None:
-                states = self._decoder(tree)
+                states = self._decoder(*trees)
             elif self.shares_prefix:
-                states = _run_shared(self.network, tree)
+                states = [_run_shared(self.network, tree) for tree in trees]
             else:
-                states = _run_whole(self.network, tree)
-            tree.finish(states)
+                states = [_run_whole(self.network, tree) for tree in trees]
+            for tree, found in zip(trees, states, strict=True):
+                tree.finish(found)
+
+
+def abreast(tasks: Sequence[Task[T]]) -> Task[list[T]]:
+    """Do several tasks side by side, so that what they need at the same time is run in one pass."""
+    results: dict[int, T] = {}
+    going = list(enumerate(tasks))
+    while going:
+        pending: Pending = []
+        left = []
+        for number, task in going:
+            try:
+                pending += next(task)
+            except StopIteration as done:
+                results[number] = done.value
+            else:
+                left.append((number, task))
+        going = left
+        if pending:
+            yield pending
+    return [results[number] for number in range(len(tasks))]
+
+
+def carry_out(task: Task[T]) -> T:
+    """Run what a task needs until it has its result."""
+    while True:
+        try:
+            pending = next(task)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        for model in dict.fromkeys(model for model, _ in pending):
+            model.run(*(tree for other, tree in pending if other is model))
 
 
 class Branches:
@@ -603,7 +648,7 @@ class Branches:
     def log_probs(self) -> Floats:
         """(B, tokens of the head): natural log probability of what each expects next."""
         if self._table is None:
-            self._run()
+            carry_out(self._running())
             nodes, self._rows = np.unique(np.array(self._nodes, np.int64), return_inverse=True)
             self._table = self._head.log_probs(_states(self._prefix, self._tree, nodes))
         return self._table[self._rows]
@@ -614,6 +659,10 @@ class Branches:
 
     def extend(self, tokens: Sequence[Sequence[int]]) -> None:
         """Add one or more tokens to each branch, in one pass, and compute what each expects next."""
+        carry_out(self.extending(tokens))
+
+    def extending(self, tokens: Sequence[Sequence[int]]) -> Task[None]:
+        """Do what `extend` does, as a task."""
         if len(tokens) != len(self):
             raise ValueError(f"there are {len(self)} branches, got tokens for {len(tokens)}")
         self._nodes = [
@@ -621,16 +670,16 @@ class Branches:
             for node, added in zip(self._nodes, tokens, strict=True)
         ]
         self._table = None
-        self._run()
+        yield from self._running()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep the branches with these numbers, in this order; a number may come twice."""
         self._nodes = [self._nodes[row] for row in rows]
         self._rows = self._rows[list(rows)]
 
-    def _run(self) -> None:
+    def _running(self) -> Task[None]:
         if self._tree.new:
-            self._model.run(self._tree)
+            yield [(self._model, self._tree)]
             self._prefix.take(self._tree)
 
 
@@ -667,7 +716,7 @@ def _quick_decoder(network: Any) -> LlamaDecoder | None:
         return None
     with torch.inference_mode():
         expected = network.get_decoder()(input_ids=_trial(network), use_cache=False)[0][0]
-        found = _in_two_parts(network, decoder)
+        found = _in_two_parts(network, lambda tree: decoder(tree)[0])
     if _agree(found, expected):
         return decoder
     logger.debug("the quick decoder does not say the same as transformers; it is left out")

@@ -19,7 +19,7 @@ import numpy as np
 
 from lyrics.document import Line, LyricsError, Role
 from lyrics.function_words import is_function_word
-from lyrics.lm import LanguageModel, Prefix
+from lyrics.lm import LanguageModel, Prefix, Task, abreast, carry_out
 from lyrics.mood import find_mood
 from lyrics.parse import parse_lyrics
 from lyrics.prompt import Brief, cue, cue_end, cue_number, opening, tag, written
@@ -212,15 +212,22 @@ class LineWriter:
         self.memory.last_first = texts[0]
         self.memory.voice.settle(texts)
 
-    def snapshot(self) -> "Memory":
-        """Return what was written, to be taken up again after another way was tried."""
-        return copy.deepcopy(self.memory, {id(self.memory.plain_text): self.memory.plain_text})
+    def beside(self) -> "LineWriter":
+        """Return a writer who remembers the same so far and goes another way."""
+        text = self.memory.plain_text
+        other = copy.copy(self)
+        other.memory = copy.deepcopy(self.memory, {id(text): text})
+        return other
 
     def find(self, text: Prefix, slot: Slot, beside: Neighbours, echo: Sequence[str] = ()) -> list[Found]:
         """Find lines for a place after the text so far, the best first; none if the constraints leave no word.
 
         With `echo` they begin with those words, which the lexicon must have.
         """
+        return carry_out(self.finding(text, slot, beside, echo))
+
+    def finding(self, text: Prefix, slot: Slot, beside: Neighbours, echo: Sequence[str] = ()) -> Task[list[Found]]:
+        """Do what `find` does, as a task."""
         ends = self._end_words(slot, beside)
         found: dict[str, Found] = {}
         lazy = self._lazy
@@ -231,8 +238,9 @@ class LineWriter:
         told = False
         enough = self.effort.enough(slot, beside)
         for _ in range(self.effort.rounds if ends else 0):
-            candidates = self._sampled(prefix, slot, beside, ends, opening, told=told)
-            for item in self._judge(prefix, slot, beside, candidates, set(found)):
+            candidates = yield from self._sampled(prefix, slot, beside, ends, opening, told=told)
+            judged = yield from self._judge(prefix, slot, beside, candidates, set(found))
+            for item in judged:
                 found[item.text] = item
             if any(item.score > enough for item in found.values()):
                 break
@@ -251,27 +259,31 @@ class LineWriter:
         opening: Sequence[int],
         *,
         told: bool,
-    ) -> list[Candidate]:
+    ) -> Task[list[Candidate]]:
         lazy = self._lazy
+        if told:
+            yield from prefix.reading()
         starts = self._starts(prefix, slot, beside, ends, told=told)
         heat = self.effort.rhyme_temperature if beside.rhymes else self.effort.temperature
         if slot.inside is None:
             comma = slot.opening is not None
-            free = sample(starts, self.model, prefix, self.source, heat, lazy.bias, opening, comma=comma)
-            return free + (self._titles(prefix, slot) if slot.hook and slot.is_free and not opening else [])
-        found: list[Candidate] = []
-        for part in self._ways_to(prefix, slot, ends):
+            tasks = [sample(starts, self.model, prefix, self.source, heat, lazy.bias, opening, comma=comma)]
+            if slot.hook and slot.is_free and not opening:
+                tasks += self._titles(prefix, slot)
+        else:
             fewer = [replace(start, count=-(-start.count // _WAYS)) for start in starts]
-            found += sample(fewer, self.model, prefix, self.source, heat, lazy.bias, part)
-        return found
+            parts = yield from self._ways_to(prefix, slot, ends)
+            tasks = [sample(fewer, self.model, prefix, self.source, heat, lazy.bias, part) for part in parts]
+        found = yield from abreast(tasks)
+        return [candidate for part in found for candidate in part]
 
-    def _titles(self, prefix: Prefix, slot: Slot) -> list[Candidate]:
+    def _titles(self, prefix: Prefix, slot: Slot) -> list[Task[list[Candidate]]]:
         """Find lines that end on a phrase of the theme: that is what many songs are remembered by."""
         if slot.letter != UNRHYMED:
             return []
         lazy = self._lazy
         avoided = {word.lower() for word in self.request.avoid}
-        found: list[Candidate] = []
+        found = []
         for phrase in self.title_words:
             texts = phrase.text.lower().split()
             if avoided & set(texts) or stem(texts[-1]) in self.memory.used_ends:
@@ -279,11 +291,10 @@ class LineWriter:
             cue_tokens = tuple(self.model.encode(cue_end(texts[-1])))
             start = Start(self._search(slot.num_syllables, (lazy.number(phrase),)), _TITLE_WALKS, cue_tokens)
             if start.search.ends:
-                walks = sample([start], self.model, prefix, self.source, self.effort.temperature, lazy.bias)
-                found += walks
+                found.append(sample([start], self.model, prefix, self.source, self.effort.temperature, lazy.bias))
         return found
 
-    def _ways_to(self, prefix: Prefix, slot: Slot, ends: Sequence[int]) -> list[list[int]]:
+    def _ways_to(self, prefix: Prefix, slot: Slot, ends: Sequence[int]) -> Task[list[list[int]]]:
         """Find beginnings of a line after which the word or phrase that must stand in it is likely, and that word."""
         assert slot.inside is not None
         lazy = self._lazy
@@ -291,7 +302,7 @@ class LineWriter:
         number = lazy.number(slot.inside)
         close = tuple(self.model.encode(cue_end()))
         free = [Start(self._search(slot.num_syllables, tuple(ends)), self.effort.candidates, close)]
-        lines = sample(free, self.model, prefix, self.source, self.effort.temperature, lazy.bias)
+        lines = yield from sample(free, self.model, prefix, self.source, self.effort.temperature, lazy.bias)
         room = slot.num_syllables - slot.inside.num_syllables
         parts: set[tuple[int, ...]] = set()
         for words in [(), *(candidate.words[:-1] for candidate in lines)]:
@@ -311,7 +322,7 @@ class LineWriter:
             ]
             for part in ordered
         ]
-        scores = self.model.score(prefix, tokens)
+        scores = yield from self.model.scoring(prefix, tokens)
         size = [
             len(row) - len(close) - len(vocabulary.beginning(part)) for row, part in zip(tokens, ordered, strict=True)
         ]
@@ -429,7 +440,7 @@ class LineWriter:
 
     def _judge(
         self, prefix: Prefix, slot: Slot, beside: Neighbours, candidates: Sequence[Candidate], known: set[str]
-    ) -> list[Found]:
+    ) -> Task[list[Found]]:
         """Score candidates; only the most promising are looked at closely, and only those that hold are kept.
 
         A model that was told an end word finds it likely wherever it stands. What counts is therefore how likely the
@@ -473,7 +484,9 @@ class LineWriter:
         close = tuple(self.model.encode(cue_end()))
         lines = [(*close, *candidate.tokens, self.model.newline) for _, candidate in kept]
         firsts = [len(close) + candidate.num_fixed * (slot.inside is None) for _, candidate in kept]  # behind openings
-        told = self.model.score(prefix, lines)
+        told, heard = yield from abreast(
+            [self.model.scoring(prefix, lines), self._plain_scores([item.text for item, _ in kept])]
+        )
         complete = weights.complete * (0.5 if slot.goes_on else 1.0)
         if slot.follower and not beside.rhymes:
             ends = [candidate.words[-1] for _, candidate in kept]
@@ -481,9 +494,8 @@ class LineWriter:
             promises = self._promises(prefix, [ends[place] for place in planned])
             for place, promise in zip(planned, promises, strict=True):
                 kept[place][0].score += weights.kept_promise * float(promise)
-        if weights.plain:
-            for (item, _), scores in zip(kept, self._plain_scores([item.text for item, _ in kept]), strict=True):
-                item.score += weights.plain * float(scores.mean())
+        for (item, _), scores in zip(kept, heard, strict=True):
+            item.score += weights.plain * float(scores.mean())
         for (item, _), first, scores in zip(kept, firsts, told, strict=True):
             item.score += weights.likelihood * float(scores[first:].mean())
             if self.request.mood:
@@ -492,7 +504,7 @@ class LineWriter:
             item.score += weights.weakest * min(0.0, float(scores[first:-1].min()) + _WEAK)
         best = sorted(range(len(kept)), key=lambda index: -kept[index][0].score)[: self.effort.compared]
         number = tuple(self.model.encode(cue_number(slot.num_syllables)))
-        plain = self.model.score(lazy.plain, [(*number, *lines[index][:-1]) for index in best])
+        plain = yield from self.model.scoring(lazy.plain, [(*number, *lines[index][:-1]) for index in best])
         meanings = embed([kept[index][0].text for index in best]) @ lazy.theme
         theme = weights.theme * (1.5 if slot.hook else 1.0)
         for index, without, meaning in zip(best, plain, meanings, strict=True):
@@ -501,7 +513,7 @@ class LineWriter:
             kept[index][0].score += weights.information * min(gain, _MOST_GAIN) + theme * float(meaning)
         return [kept[index][0] for index in best]
 
-    def _plain_scores(self, texts: Sequence[str]) -> list[Floats]:
+    def _plain_scores(self, texts: Sequence[str]) -> Task[list[Floats]]:
         """Return the log probabilities of lines under the bare model, behind the lines that stand."""
         bare = self.model.bare
         if self.memory.plain_text is None:
@@ -511,7 +523,7 @@ class LineWriter:
                 self.memory.plain_text, "".join(f"{text}\n" for text in self.memory.heard)
             )
             self.memory.heard.clear()
-        return bare.score(self.memory.plain_text, [bare.encode(f"{text}\n") for text in texts])
+        return bare.scoring(self.memory.plain_text, [bare.encode(f"{text}\n") for text in texts])
 
     def _checked(self, text: str, slot: Slot, beside: Neighbours) -> Line | None:
         """Read a line as `compose` will; None if it is not sung as planned (a word said otherwise in company)."""

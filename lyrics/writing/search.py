@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lyrics.lm import LanguageModel, Prefix
+from lyrics.lm import LanguageModel, Prefix, Task
 from lyrics.writing.words import SungWord
 
 METRES = ("free", "iambic", "trochaic")
@@ -320,8 +320,8 @@ def sample(
     bias: NDArray[np.float32],
     opening: Sequence[int] = (),
     comma: bool = False,
-) -> list[Candidate]:
-    """Sample candidates for a line; the prefix ends on its number of syllables.
+) -> Task[list[Candidate]]:
+    """Sample candidates for a line, as a task; the prefix ends on its number of syllables.
 
     `bias` (V,) is added to the log probabilities of tokens: how welcome the words are that begin with them. Where only
     an end word is left to choose, walks and end words are paired so that they suit each other best. With `opening`
@@ -337,7 +337,7 @@ def sample(
         for walk in [_begin(start, vocabulary, opening, comma=comma)]
         for _ in range(start.count)
     ]
-    branches.extend([(*walk.start.cue, *walk.tokens) for walk in walks])
+    yield from branches.extending([(*walk.start.cue, *walk.tokens) for walk in walks])
     found: list[Candidate] = []
     num_walks = len(walks)
     welcome = bias[vocabulary.tokens]
@@ -393,7 +393,7 @@ def sample(
         walks = moved
         if walks:
             branches.keep(rows)
-            branches.step([walk.tokens[-1] for walk in walks])
+            yield from branches.extending([walk.tokens[-1:] for walk in walks])
     return found
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from lyrics.document import Line, Role
 from lyrics.errors import RequestError
-from lyrics.lm import LanguageModel, Prefix
+from lyrics.lm import LanguageModel, Prefix, Task, abreast, carry_out
 from lyrics.prompt import tag
 from lyrics.pronounce import Pronouncer
 from lyrics.writing.hook import theme_phrases
-from lyrics.writing.line import Effort, Found, LineWriter, Memory, Neighbours, Weights
+from lyrics.writing.line import Effort, Found, LineWriter, Neighbours, Weights
 from lyrics.writing.plan import Slot, lay_out
 from lyrics.writing.request import UNRHYMED, Request, resolve
 
@@ -73,7 +73,8 @@ def write(
     phrases = [phrase for slot in slots for phrase in (slot.end, slot.opening, slot.inside) if phrase is not None]
     hooks = {slot.num_syllables for slot in slots if slot.hook and slot.is_free}
     title_words = theme_phrases(request.theme, Pronouncer(), max(hooks)) if hooks else []
-    writer = LineWriter(request, model, [*phrases, *title_words], effort or Effort(), weights or Weights())
+    effort = effort or Effort()
+    writer = LineWriter(request, model, [*phrases, *title_words], effort, weights or Weights())
     writer.title_words = title_words
     writer.plan_titles(slots)
     text = writer.start(request.title)
@@ -92,13 +93,13 @@ def write(
         text = model.read(text, [tag(plan.role)])
         writer.begin_section(number)
         own = [slot for slot in slots if slot.section == number]
-        ways = [_Way(text, writer.snapshot())]
+        ways = [_Way(text, writer.beside())]
         for slot, following in zip(own, [*own[1:], None], strict=True):
-            ways = _next_line(writer, ways, slot, following)
+            ways = _next_line(ways, slot, following, effort)
             done += 1
             if progress:
                 progress(done, len(slots))
-        writer.memory, text, lines = ways[0].memory, ways[0].text, ways[0].lines
+        writer, text, lines = ways[0].writer, ways[0].text, ways[0].lines
         made.append(WrittenSection(plan.role, label, lines, repeated=False))
     return WrittenLyrics(request.title or _title(made), tuple(made), request.seed)
 
@@ -108,35 +109,36 @@ class _Way:
     """One way a section may go."""
 
     text: Prefix
-    memory: Memory
+    writer: LineWriter  # who remembers it
     lines: tuple[WrittenLine, ...] = ()
     sung: tuple[tuple[str, Line], ...] = ()  # with their letters
     score: float = 0.0
 
 
-def _next_line(writer: LineWriter, ways: Sequence[_Way], slot: Slot, following: Slot | None) -> list[_Way]:
+def _next_line(ways: Sequence[_Way], slot: Slot, following: Slot | None, effort: Effort) -> list[_Way]:
     """Go on by one line, and keep the best ways: several where the next line is bound, so that it decides which."""
     letters = [letter for letter, _ in ways[0].sung] + [slot.letter]
     bound = following is not None and (following.echo or following.letter in set(letters) - {UNRHYMED})
-    effort = writer.effort
     width = effort.ways if bound else 1
-    if len(ways) > 1:
-        writer.effort = effort.share()
-    made = [new for way in ways for new in _lengthened(writer, way, slot, width)]
+
+    def lengthened(effort: Effort) -> list[_Way]:
+        made = carry_out(abreast([_lengthened(way, slot, width, effort) for way in ways]))
+        return [new for part in made for new in part]
+
+    made = lengthened(effort.share() if len(ways) > 1 else effort)
     best = max(made, key=lambda way: way.score, default=None)
     if len(ways) > 1 and (best is None or best.lines[-1].score < effort.good):  # poor: once more
-        writer.effort = effort
-        made += [new for way in ways for new in _lengthened(writer, way, slot, width)]
-    writer.effort = effort
+        made += lengthened(effort)
     if not made:
         raise _nothing_found(slot, ways[0])
     different = {tuple(line.text for line in way.lines): way for way in made}
     return sorted(different.values(), key=lambda way: -way.score)[:width]
 
 
-def _lengthened(writer: LineWriter, way: _Way, slot: Slot, width: int) -> list[_Way]:
+def _lengthened(way: _Way, slot: Slot, width: int, effort: Effort) -> Task[list[_Way]]:
     """Return the best ways on by one line, each with another end word."""
-    writer.memory = way.memory
+    writer = way.writer
+    writer.effort = effort
     beside = _beside(way, slot)
     hook = way.sung[0][1] if slot.echo else None
     echo = writer.taken_up(hook, slot) if hook is not None and slot.is_free else ()
@@ -144,10 +146,10 @@ def _lengthened(writer: LineWriter, way: _Way, slot: Slot, width: int) -> list[_
     whole = hook is not None and fits and (writer.returns or not echo)
     found: list[Found] = []
     if not whole:
-        found = writer.find(way.text, slot, beside, echo)
+        found = yield from writer.finding(way.text, slot, beside, echo)
         whole = fits and (not found or found[0].score < writer.effort.good)  # better whole than taken up badly
         if echo and not found:
-            found = writer.find(way.text, slot, beside)
+            found = yield from writer.finding(way.text, slot, beside)
     if hook is not None and whole:
         found = [Found(way.lines[0].text, hook, way.lines[0].score)]
     kept: dict[str, Found] = {}
@@ -155,14 +157,13 @@ def _lengthened(writer: LineWriter, way: _Way, slot: Slot, width: int) -> list[_
         kept.setdefault(item.line.words[-1].text.lower(), item)
     made = []
     for item in list(kept.values())[:width]:
-        writer.memory = way.memory
-        writer.memory = writer.snapshot()
+        after = writer.beside()
         if not whole:
-            writer.remember(item.line)
-        text = writer.read(way.text, item)
+            after.remember(item.line)
+        text = after.read(way.text, item)
         line = WrittenLine(item.text, slot.num_syllables, slot.letter, round(item.score, 3))
         sung = (*way.sung, (slot.letter, item.line))
-        made.append(_Way(text, writer.memory, (*way.lines, line), sung, way.score + item.score))
+        made.append(_Way(text, after, (*way.lines, line), sung, way.score + item.score))
     return made
 
 

@@ -160,6 +160,34 @@ def test_a_text_says_the_same_whatever_it_was_read_with(model: Any, monkeypatch:
     )
 
 
+def test_tasks_side_by_side_share_passes_and_say_what_each_says_alone(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lyrics.lm import abreast, carry_out
+
+    prefixes = [model.start(BRIEF), model.read(model.start(BRIEF), LINE)]
+    texts = [[10, 11, 12], [20, 21]]
+    alone = [model.score(model.read(None, prefix.tokens), [text]) for prefix, text in zip(prefixes, texts, strict=True)]
+    passes: list[int] = []
+    run = model.run
+
+    def counted(*trees: Any) -> None:
+        passes.append(len(trees))
+        run(*trees)
+
+    monkeypatch.setattr(model, "run", counted)
+
+    def late() -> Any:
+        yield from prefixes[0].reading()
+        return (yield from model.scoring(prefixes[0], [texts[0]]))
+
+    found = carry_out(abreast([late(), model.scoring(prefixes[1], [texts[1]]), model.scoring(prefixes[0], [])]))
+    assert passes == [2, 1]
+    assert np.allclose(found[0][0], alone[0][0], atol=1e-5)
+    assert np.allclose(found[1][0], alone[1][0], atol=1e-5)
+    assert found[2] == []
+
+
 def test_a_product_with_a_weight_laid_out_beforehand_is_the_product() -> None:
     import torch
 
