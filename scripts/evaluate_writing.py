@@ -2,10 +2,11 @@
 
     python scripts/evaluate_writing.py --verse DATA [--themes scripts/themes.txt] [--limit 0] [--json table.json]
 
-Up to four columns. "ours" is `songwright write`. "base" is the same language model without our adapter writing as many
-lines freely: after the same examples and theme it is only told how many syllables a line should have. "bare" is our
-search with that model, so without the adapter. "people" is the held-out verse of `lyrics.verse` (DATA is the folder
-with its tables), whose poems no one trained on.
+Up to five columns. "ours" is `songwright write`. "base" is the same language model without our adapter writing as many
+lines freely: after the same examples and theme it is only told how many syllables a line should have. It samples as
+carefully as our search does (temperature 0.65, top-p 0.95); "loose" samples from its own distribution as it is. "bare"
+is our search with that model, so without the adapter. "people" is the held-out verse of `lyrics.verse` (DATA is the
+folder with its tables), whose poems no one trained on.
 
 A full run takes hours, so every lyric is stored at once, in `--store DIR`; a run that was ended is taken up where it
 stopped. Two processes share the work, and a last call measures what is there:
@@ -31,8 +32,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from rich.console import Console
@@ -53,7 +54,7 @@ from lyrics.writing.request import UNRHYMED, Request, SectionPlan, resolve
 from lyrics.writing.writer import write
 
 FORMS = ("V-C-V-C-B-C", "V-V-V", "V-P-C-V-P-C")
-WRITERS = ("ours", "base", "bare")
+WRITERS = ("ours", "base", "loose", "bare")
 _RUN = 6  # words
 
 
@@ -216,14 +217,17 @@ def _write_all(tasks: Sequence[Task], store: Store, models: _Models, effort: Eff
     missing = [task for task in tasks if task.name not in store.found]
     for done, task in enumerate(missing, 1):
         plans = resolve(task.request, Pronouncer())
-        writer, model = {
+        writing: dict[str, tuple[Writing, LanguageModel]] = {
             "ours": (_constrained, models.ours),
-            "base": (_freely, models.base),
+            "base": (partial(_freely, top_p=0.95), models.base),
+            "loose": (_freely, models.base),
             "bare": (_constrained, models.base),
-        }[task.writer]
+        }
+        writer, model = writing[task.writer]
         start = time.process_time()
+        heat = replace(effort, temperature=1.0) if task.writer == "loose" else effort
         try:
-            sections, error = writer(task.request, plans, model, effort), ""
+            sections, error = writer(task.request, plans, model, heat), ""
         except RequestError as failure:
             sections, error = [], str(failure)
         store.add(Written(task.name, sections, round(time.process_time() - start, 2), error))
@@ -268,8 +272,10 @@ def _constrained(request: Request, plans: Sequence[SectionPlan], model: Language
     return [[line.text for line in section.lines] for section in made.sections if not section.repeated]
 
 
-def _freely(request: Request, plans: Sequence[SectionPlan], model: LanguageModel, effort: Effort) -> Sections:
-    """Let the model write the same sections line by line, one sample each, at the same temperature."""
+def _freely(
+    request: Request, plans: Sequence[SectionPlan], model: LanguageModel, effort: Effort, top_p: float = 1.0
+) -> Sections:
+    """Let the model write the same sections line by line, one sample each."""
     text = LineWriter(request, model, (), effort, Weights()).start()
     sections: Sections = []
     for number, plan in enumerate(plans):
@@ -280,7 +286,7 @@ def _freely(request: Request, plans: Sequence[SectionPlan], model: LanguageModel
         for index, size in enumerate(plan.syllables):
             text = model.read(text, [cue(size)])
             seed = request.seed * 10_000 + number * 100 + index
-            (tokens,) = model.sample(text, 1, seed=seed, temperature=effort.temperature, top_p=0.95)
+            (tokens,) = model.sample(text, 1, seed=seed, temperature=effort.temperature, top_p=top_p)
             line = model.decode(tokens).strip()
             lines.append(line)
             text = model.read(text, [written(line)])
