@@ -19,6 +19,7 @@ import copy
 import gc
 import json
 import logging
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -194,6 +195,9 @@ def load_model(
     MissingExtraError without the extra `lm`.
     """
     need("writing lyrics", "lm", "torch", "transformers", "safetensors", "tokenizers")
+    # OpenMP reads this when torch is first imported. By default a thread that has done its part spins until the others
+    # have: beside two other busy programs on two cores that was seven times the processor time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if precision not in (None, *_PRECISIONS):
         raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
     folder = find_or_pull(name)
