@@ -4,7 +4,7 @@
 
 Up to five columns. "ours" is `songwright write`. "base" is the same language model without our adapter writing as many
 lines freely: after the same examples and theme it is only told how many syllables a line should have. It samples as
-carefully as our search does (temperature 0.65, top-p 0.95); "loose" samples from its own distribution as it is. "bare"
+carefully as our search does (temperature 0.85, top-p 0.95); "loose" samples from its own distribution as it is. "bare"
 is our search with that model, so without the adapter. "people" is the held-out verse of `lyrics.verse` (DATA is the
 folder with its tables), whose poems no one trained on.
 

@@ -70,8 +70,8 @@ class Effort:
     fair: float = -5.0  # the same for other lines
     examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
-    temperature: float = 0.65
-    rhyme_temperature: float = 0.5  # of lines that must rhyme, which have less room
+    temperature: float = 0.85
+    rhyme_temperature: float = 0.7  # of lines that must rhyme, which have less room
     ways: int = 2  # to go on with a section that are kept until a line must rhyme with an earlier one
 
     def share(self) -> "Effort":
