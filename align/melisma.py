@@ -49,12 +49,13 @@ def note_lengths(
     *,
     compound: bool,
     tables: dict[str, Any],
+    habit: float,
     rng: np.random.Generator,
 ) -> tuple[int, ...]:
     """Sounding length of every syllable but the last of lines that share these onsets.
 
     Syllables are held up to the next one, save at punctuation (in all members), where the learned share of singers
-    rests.
+    rests. `habit` (nats) is added to the log odds of a rest: songs are alike in this throughout.
     """
     lengths = []
     family = "compound" if compound else "simple"
@@ -63,8 +64,11 @@ def note_lengths(
         chance = rng.random()
         mark = min(member.follows[i] for member in members)
         rest = 0
-        if mark >= COMMA and gap >= 6 and chance < tables["rests"].get(f"{family} {mark} {gap}", 0.0):
-            rest = 4 if gap >= 12 else 2
+        if mark >= COMMA and gap >= 6:
+            share = tables["rests"].get(f"{family} {mark} {gap}", 0.0)
+            odds = share / (1 - share) * math.exp(habit)
+            if chance * (1 + odds) < odds:
+                rest = 4 if gap >= 12 else 2
         lengths.append(gap - rest)
     return tuple(lengths)
 

@@ -12,17 +12,17 @@ rhythm that suits all of them. Where syllables differ, the later line is drawn t
 """
 
 import math
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from itertools import accumulate, pairwise, product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from align.critic import Stretch, cut_stretches, describe, load_critic
 from align.features import (
     AFTER_STRESS,
     BEFORE_STRESS,
@@ -67,10 +67,12 @@ _BAND = 32  # candidate onsets for each syllable
 # often as singers use it (2/4 less often, for it is heard as 4/4).
 _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
+_SMALLEST = 1e-20  # of weights, beside the largest of the step after them
 _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
 ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
 _LONG_END = 20  # sixteenths; no last note is too long that is no longer than this
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
+_OPENING = 8  # lines, and those after them in the same section, that the critic chooses by
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
 
@@ -79,8 +81,8 @@ class SearchConfig:
     """Weights beside the learned scores, in nats; tuned on training songs (group % 10 == 1)."""
 
     temperature: float = 0.5
-    article_on_strong: float = -3.0  # the weakest function words
-    function_on_strong: float = -1.7
+    article_on_strong: float = -3.3  # the weakest function words
+    function_on_strong: float = -2.0
     content_on_strong: float = 0.7
     stressed_on_strong: float = 0.5
     unstressed_on_strong: float = -1.0
@@ -88,8 +90,12 @@ class SearchConfig:
     stress_reversed: float = -14.0
     weak_longer: float = -1.5  # a weak syllable longer than the one before it, if that is strong (half if it is weak)
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
-    syncopated: float = -0.4  # a syllable held over a place stronger than its own, per level of strength
-    syncopated_spread: float = 0.4  # how songs differ in it
+    # By style: a syllable held over a place stronger than its own, per level of strength, and how songs differ in it.
+    syncopated: tuple[float, ...] = (0.0, -0.6, -1.6, -2.4, -0.9)
+    syncopated_spread: tuple[float, ...] = (0.7, 0.6, 0.8, 0.8, 0.7)
+    most_syncopated: float = 0.35
+    # By style: a last note that is held over a place stronger than its own.
+    last_syncopated: tuple[float, ...] = (-0.5, -0.7, -1.5, -2.5, -0.7)
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
     downbeat: float = 0.6  # a syllable on the first beat of a bar
     closing: float = 0.4  # per doubling of the last note of a line that closes a pair; the line before it pays as much
@@ -103,28 +109,29 @@ class SearchConfig:
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
     breadth: tuple[float, ...] = (0.5, -0.2, -1.0, 0.2)
+    breadth_spread: float = 1.5  # how songs differ in it
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.51, 0.25, 0.38, -0.3, 1.11, 0.44, 0.87, 0.8, 0.03, 0.29, 1.3, -0.5, 1.13),
-        (0.78, 0.65, 0.69, -0.22, -0.03, 0.35, -0.58, 0.1, 1.3, -0.04, 0.09, 0.8, 1.3),
-        (-0.16, -0.18, 0.61, 0.29, 0.74, 1.26, 1.3, 1.3, -0.15, 0.01, 0.08, -0.03, -0.03),
-        (-0.04, -0.1, 1.17, -0.08, 0.4, 0.08, 0.83, 0.94, 1.3, -0.03, 1.3, -0.01, -0.01),
+        (0.63, 0.4, 0.33, -0.31, 1.3, 0.42, 0.79, 0.95, 0.27, 0.31, 1.3, -0.63, 1.21),
+        (1.16, 1.06, 1.0, -0.3, -0.05, 0.25, -1.03, 0.08, 1.3, -0.15, 0.18, 0.65, 1.3),
+        (-0.26, -0.16, 0.47, 0.46, 0.74, 1.3, 1.13, 1.3, -0.15, 0.13, 0.2, -0.03, -0.03),
+        (-0.28, -0.19, 1.01, 0.04, 0.39, 0.42, 0.5, 1.3, 1.3, -0.04, 1.29, -0.02, -0.02),
     )
     # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (1.3, 0.84, 1.3, 1.3, 1.3, -0.57, -1.3, -1.3, -1.3),
-        (1.3, 1.14, 1.3, -0.89, -1.3, -0.44, -1.3, 0.55, -1.3),
-        (1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.24),
-        (1.3, 1.0, -0.33, -0.83, -0.39, -1.3, -1.3, -1.3, -0.37),
+        (1.3, 0.91, 1.3, 1.3, 1.3, -0.57, -1.3, -1.3, -1.16),
+        (1.3, 1.3, 1.3, -1.19, -1.3, -0.32, -1.3, 0.47, -1.3),
+        (1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.24, -1.3),
+        (1.3, 0.94, -0.38, -0.74, -0.43, -1.29, -1.3, -1.3, -0.69),
     )
     # Added to it, by style.
     ending_by_style: tuple[tuple[float, ...], ...] = (
-        (0.18, 0.65, 0.04, 0.52, 0.03, -0.0, -0.42, -0.43, -0.26),
-        (0.44, 0.07, -0.07, 0.05, 0.04, -0.23, -0.78, -0.08, -0.37),
-        (-0.61, -0.07, 0.12, 0.0, 0.0, 0.04, -0.28, 0.23, -0.83),
-        (0.53, 0.1, -0.08, 0.02, -0.11, -0.26, -0.28, -0.17, -0.63),
-        (1.3, -0.53, -1.3, -0.57, -1.3, -0.98, -1.18, -1.3, -1.29),
+        (0.64, 1.16, 0.2, 0.61, 0.19, -0.02, -0.71, -1.05, -0.15),
+        (0.76, 0.17, -0.2, -0.19, 0.3, -0.17, -1.11, 0.05, -0.67),
+        (-1.3, -0.24, 0.33, -0.01, -0.18, 0.15, -0.37, 0.3, -1.2),
+        (1.3, 0.13, 0.08, -0.29, -0.19, -0.59, -1.27, -1.12, -1.3),
+        (1.3, -1.16, -1.3, -1.3, -1.3, -1.19, -1.3, -1.3, -1.3),
     )
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
@@ -136,13 +143,17 @@ class SearchConfig:
     returning: tuple[float, ...] = (3.5, 0.3, 2.0, 2.0, 1.2)
     returning_spread: float = 1.2
     held_lift: tuple[float, ...] = (-0.2, 1.7, 1.0, 2.4, 0.4)  # by style: log of the factor on the chances of melisma
-    held_spread: float = 1.2  # and how songs differ in it
+    held_spread: float = 1.3  # and how songs differ in it
+    held_never: tuple[float, ...] = (0.5, 0.2, 0.3, 0.15, 0.1)  # by style: how many songs have none
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
-    rest_habit: tuple[tuple[float, float], ...] = ((-2.0, 2.4), (-0.8, 2.6), (-3.8, 3.2), (-2.8, 2.4), (1.2, 2.6))
-    bars_loyalty: float = 4.0  # how much worse a line may fit the bars of its section, or of the line it follows
+    rest_habit: tuple[tuple[float, float], ...] = ((-3.0, 3.2), (-1.2, 3.0), (-4.4, 3.6), (-4.0, 3.0), (1.2, 2.8))
+    # The same for rests at punctuation inside a line: songs that rest at the ends of lines do so there, too.
+    pause_habit: tuple[float, float] = (-2.0, 2.2)
+    bars_loyalty: float = 6.0  # how much worse a line may fit the bars of its section, or of the line it follows
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
+    trials: int = 4  # beginnings that are made of a song, of which the critic chooses one
 
 
 CONFIG = SearchConfig()
@@ -183,21 +194,88 @@ def align_lyrics(
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    search = _Search(load_scorer(), meter, STYLES.index(style), config)
-    slots = _slots(lyrics, search.scorer)
+    learned = _Learned(load_scorer(), meter, STYLES.index(style), config)
+    slots = _slots(lyrics, learned.scorer)
     groups, group_of = _group(slots, seeds, after)
+    opening = _opening(slots)
+    trials = config.trials if opening else 1
+    best, best_worth = _begin(lyrics, learned, slots, groups, group_of, opening, seeds, after, 0, trials > 1)
+    for trial in range(1, trials):
+        begun, worth = _begin(lyrics, learned, slots, groups, group_of, opening, seeds, after, trial, True)
+        if worth > best_worth:
+            best, best_worth = begun, worth
+    search, pickup = best.search, best.pickup
+    begun_groups = len(best.groups)
+    groups[:begun_groups] = best.groups
+    search.choose_bars(slots[opening:], groups, group_of, pickup)
+    for group in groups[begun_groups:]:
+        reference = None if group.reference is None else groups[group.reference]
+        search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
+    return _lay_out(lyrics, search, pickup, groups, group_of, len(after))
+
+
+def _opening(slots: Sequence["_Slot"]) -> int:
+    """Count the lines of the first sections, as many sections as make up the lines that the critic wants to see."""
+    for number in range(_OPENING, len(slots)):
+        if slots[number].section != slots[number - 1].section:
+            return number
+    return len(slots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A song whose first sections have their rhythms."""
+
+    search: "_Search"
+    pickup: int  # allowance, sixteenths
+    groups: "list[_Group]"  # of the first sections
+
+
+def _begin(
+    lyrics: Lyrics,
+    learned: "_Learned",
+    slots: Sequence["_Slot"],
+    groups: Sequence["_Group"],
+    group_of: Mapping[tuple[int, int], int],
+    opening: int,
+    seeds: Mapping[str, int],
+    after: Sequence[PhraseRhythm],
+    trial: int,
+    judged: bool,
+) -> tuple[_Begun, float]:
+    """Find rhythms for the first `opening` lines; the second value is what the critic says of them, if it is asked.
+
+    Every `trial` draws the habits of the song and its rhythms anew.
+    """
+
+    def draws(seed: int) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64([seed, trial] if trial else seed))
+
+    search = _Search(learned)
     if slots:
-        rng = np.random.Generator(np.random.PCG64(seeds.get("song", seeds[slots[0].id])))
         lengths = [len(phrase.classes) for slot in slots[:12] for phrase in slot.phrases]
+        rng = draws(seeds.get("song", seeds[slots[0].id]))
         search.draw_manner(rng, lengths, [phrase.onsets for phrase in after])
     pickup = search.pickup_allowance([group.members[0] for group in groups[len(after) : len(after) + 12]])
     if after:
         pickup = search.pickup_of(after)
-    search.choose_bars(slots, groups, group_of, pickup)
-    for group in groups[len(after) :]:
-        reference = None if group.reference is None else groups[group.reference]
-        search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
-    return _lay_out(lyrics, search, pickup, groups, group_of, len(after))
+    first = slots[:opening]
+    num_groups = max((group_of[slot.section, slot.line] + 1 for slot in first), default=len(after))
+    begun = [
+        group if number < len(after) else _Group(group.leader, group.members, group.reference, group.closes)
+        for number, group in enumerate(groups[:num_groups])
+    ]
+    search.choose_bars(first, begun, group_of, pickup)
+    for group in begun[len(after) :]:
+        reference = None if group.reference is None else begun[group.reference]
+        search.solve(group, reference, pickup, draws(seeds[group.leader]))
+    if not judged:
+        return _Begun(search, pickup, begun), 0.0
+    sections = lyrics.sections[: first[-1].section + 1]
+    rhythm = _lay_out(replace(lyrics, sections=sections), search, pickup, begun, group_of, len(after))
+    style = STYLES[learned.style]
+    features = [describe(stretch, rhythm.meter, style) for stretch in stretches_of(rhythm)]
+    return _Begun(search, pickup, begun), load_critic().judge(features)
 
 
 def align_line(
@@ -220,7 +298,7 @@ def align_line(
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    search = _Search(load_scorer(), meter, STYLES.index(style))
+    search = _Search(_Learned(load_scorer(), meter, STYLES.index(style)))
     phrases = _phrases(line_features(words_of_line(line), search.scorer.tables["prominence"]))
     search.draw_manner(np.random.Generator(np.random.PCG64(seed)), [len(phrase.classes) for phrase in phrases], others)
     allowance = pickup // GRID
@@ -297,7 +375,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
 
     Comparable between metres: the higher, the better the words fall into the metre.
     """
-    search = _Search(load_scorer(), meter, STYLES.index(style), _PLAIN)
+    search = _Search(_Learned(load_scorer(), meter, STYLES.index(style), _PLAIN))
     slots = _slots(lyrics, search.scorer)[:8]
     if not slots:
         return 0.0
@@ -496,8 +574,22 @@ def _held_over(meter: Meter) -> Floats:
     return np.array(inside, dtype=np.float32)
 
 
-class _Search:
-    """The search for one metre and style."""
+_LONGEST_GAP = 64  # sixteenths; a bar line and a half bar lie in any of them
+
+
+@cache
+def _strongest_within(meter: Meter) -> Ints:
+    """Find the strongest place within a note, its first one left out: (place in the bar, length up to _LONGEST_GAP)."""
+    bar = meter.bar_ticks // GRID
+    strengths: Ints = np.array([meter.strength(place * GRID) for place in range(bar)])
+    within = np.zeros((bar, _LONGEST_GAP + 1), dtype=np.int64)
+    for length in range(2, _LONGEST_GAP + 1):
+        within[:, length] = np.maximum(within[:, length - 1], strengths[(np.arange(bar) + length - 1) % bar])
+    return within
+
+
+class _Learned:
+    """The learned scores of the phrases of a song in one metre and style, whatever its habits; each is found once."""
 
     def __init__(self, scorer: RhythmScorer, meter: Meter, style: int, config: SearchConfig = CONFIG) -> None:
         self.config = config
@@ -505,6 +597,59 @@ class _Search:
         self.meter = meter
         self.style = style
         self.kind = meter_class(meter)
+        self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
+        self.values: dict[tuple[LineFeatures, int, int], float] = {}  # see _Search.value
+        self._arcs: dict[tuple[tuple[LineFeatures, ...], int, int], tuple[Floats, Floats]] = {}
+
+    def arcs(self, members: Sequence[LineFeatures], bars: int, pickup: int, grid: "_Grid") -> tuple[Floats, Floats]:
+        """Score the intervals of phrases that are sung alike, [n - 1, K, D, B]: learned scores and word stress.
+
+        The second array has the weights that follow from the scores at the temperature.
+        """
+        key = tuple(members), bars, pickup
+        found = self._arcs.get(key)
+        if found is None:
+            if len(self._arcs) >= _KEPT:
+                del self._arcs[next(iter(self._arcs))]
+            arcs = self._score(members, grid)
+            weights = np.exp(arcs / np.float32(self.config.temperature))
+            arcs.flags.writeable = weights.flags.writeable = False  # all beginnings of the song share them
+            found = self._arcs[key] = arcs, weights
+        return found
+
+    def _score(self, members: Sequence[LineFeatures], grid: "_Grid") -> Floats:
+        assert grid.places is not None
+        few = members[: self.config.joint]
+        if len(members) == 1:
+            arcs = self.scorer.intervals(members[0], self.kind, self.style, grid.places)
+        else:
+            scored = [self.scorer.intervals(member, self.kind, self.style, grid.places) for member in few]
+            arcs = np.mean(scored, axis=0)
+        stress = np.zeros_like(grid.held_over)  # [n - 1, B, K]
+        weak_syncopated = self.config.weak_syncopated / len(members) * grid.held_over
+        for member in members:
+            weak = np.array([kind in _WEAK for kind in member.classes[:-1]])
+            stress += weak_syncopated * weak[:, None, None]
+        for member in members:
+            for i, step in enumerate(_stress_steps(member)):
+                if step:
+                    np.minimum(stress[i], grid.against[step][i], out=stress[i])
+        arcs += np.ascontiguousarray(np.swapaxes(stress, 1, 2))[:, :, None]
+        arcs += np.swapaxes(_lengths(members), 1, 2)[..., None]
+        return arcs
+
+
+class _Search:
+    """The search for the rhythms of a song with its habits."""
+
+    def __init__(self, learned: _Learned) -> None:
+        config, meter, style = learned.config, learned.meter, learned.style
+        self.config = config
+        self.learned = learned
+        self.scorer = learned.scorer
+        self.meter = meter
+        self.style = style
+        self.kind = learned.kind
         self.bar = meter.bar_ticks // GRID
         self.scored_bar = scored_bar(meter)
         self.strengths: Ints = np.array([meter.strength(place * GRID) for place in range(self.bar)])
@@ -513,19 +658,18 @@ class _Search:
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
         self.early: int | None = None  # sixteenths before its first bar line that a line may use; None: all
-        self._values: dict[tuple[LineFeatures, int, int], float] = {}
-        self._intervals: dict[tuple[LineFeatures, int, int], Floats] = {}
+        self.fits: dict[int, list[dict[int, float]]] = {}  # by group: how well its phrases fit numbers of bars
         self.manner: Manner | None = None  # of the song, once it is drawn
         self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
         self.ending_bias += np.array(config.ending_by_style[style], dtype=np.float32)
-        self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
         self.sung: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)  # how often, in this song
         self.own = 0.0  # weight of what was sung
-        self.closing, self.syncopated = config.closing, config.syncopated
+        self.closing, self.syncopated = config.closing, config.syncopated[style]
         self.returning = 0.0
         self.bar_rhythms: set[tuple[int, ...]] = set()  # that the song has had
         self.rest_habit = config.rest_habit[style][0]
+        self.pause_habit = 0.0
         self.held_lift = math.exp(config.held_lift[style])
 
     # --- what the whole song shares -----------------------------------------------------------------------------
@@ -566,10 +710,16 @@ class _Search:
         manners = load_manners(self.kind)
         noise = rng.gumbel(size=len(manners.manners))
         usual, spread = self.config.rest_habit[self.style]
-        self.rest_habit = usual + spread * float(rng.normal())
+        rests = float(rng.normal())
+        self.rest_habit = usual + spread * rests
+        self.pause_habit = self.config.pause_habit[0] + self.config.pause_habit[1] * rests
         self.held_lift = math.exp(self.config.held_lift[self.style] + self.config.held_spread * float(rng.normal()))
+        if rng.random() < self.config.held_never[self.style]:
+            self.held_lift = 0.0
         self.closing += self.config.closing_spread * float(rng.normal())
-        self.syncopated = min(0.0, self.syncopated + self.config.syncopated_spread * float(rng.normal()))
+        self.breadth += self.config.breadth_spread * float(rng.normal())
+        self.syncopated += self.config.syncopated_spread[self.style] * float(rng.normal())
+        self.syncopated = min(self.config.most_syncopated, self.syncopated)
         own, returning = self.config.own[self.style], self.config.returning[self.style]
         self.own = max(0.0, own + self.config.own_spread * float(rng.normal()))
         self.returning = max(0.0, returning + self.config.returning_spread * float(rng.normal()))
@@ -611,7 +761,7 @@ class _Search:
     def wishes(self) -> Floats:
         """Score intervals by the place in the bar where they begin, (bar, K): metre, manner, and the song so far."""
         share = self.sung / np.maximum(self.sung.sum(axis=1, keepdims=True), 1)
-        result: Floats = self.bias + self.manner_intervals + self.own * share
+        result: Floats = self.learned.bias + self.manner_intervals + self.own * share
         return result
 
     def _suits(self, manners: Sequence[Manner], lengths: Sequence[int]) -> Floats:
@@ -665,7 +815,7 @@ class _Search:
         sections: dict[int, list[int]] = {}
         for slot in slots:
             sections.setdefault(slot.section, []).append(group_of[slot.section, slot.line])
-        fits: dict[int, list[dict[int, float]]] = {}
+        fits = self.fits
         for members in sections.values():
             fresh = [index for index in dict.fromkeys(members) if not groups[index].bars]
             for index in fresh:
@@ -713,7 +863,9 @@ class _Search:
             if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
                 model = reference.onsets[index]
             onsets = self._sample(_Lattice(self, members, bars, pickup, model, group.closes), rng)
-            lengths = note_lengths(members, onsets, compound=compound, tables=self.scorer.tables, rng=rng)
+            lengths = note_lengths(
+                members, onsets, compound=compound, tables=self.scorer.tables, habit=self.pause_habit, rng=rng
+            )
             self._remember(onsets)
             group.onsets.append(onsets)
             group.pieces.append(
@@ -745,53 +897,44 @@ class _Search:
         )
 
     def value(self, phrase: LineFeatures, bars: int, pickup: int) -> float:
-        """Score of (nearly) the best rhythm."""
-        key = phrase, bars, pickup
-        if key not in self._values:
-            lattice = _Lattice(self, [phrase], bars, pickup, None)
+        """Score of (nearly) the best rhythm, whatever the habits of the song."""
+        values, key = self.learned.values, (phrase, bars, pickup)
+        if key not in values:
+            lattice = _Lattice(_Search(self.learned), [phrase], bars, pickup, None)
             temperature = 0.05
-            values, _ = lattice.backward(temperature)
-            first = lattice.first + values
+            value, _ = lattice.backward(temperature)
+            first = lattice.first + value
             top = first.max()
-            self._values[key] = float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
-        return self._values[key]
-
-    def intervals(self, phrase: LineFeatures, bars: int, pickup: int, places: Places) -> Floats:
-        """Learned scores of the intervals of a phrase; phrases are tried in several lengths before they are sung."""
-        key = phrase, bars, pickup
-        if key not in self._intervals:
-            if len(self._intervals) >= _KEPT:
-                del self._intervals[next(iter(self._intervals))]
-            self._intervals[key] = self.scorer.intervals(phrase, self.kind, self.style, places)
-        return self._intervals[key]
+            values[key] = float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
+        return values[key]
 
     def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
-        values, steps = lattice.backward(self.config.temperature)
-        drawn = [self._draw_one(lattice, values, steps, rng)]
-        if self.returning and drawn[0][-1] >= self.bar:
-            drawn += [self._draw_one(lattice, values, steps, rng) for _ in range(self.config.candidates - 1)]
-            return drawn[_draw(np.array([self.returning * self._returns(onsets) for onsets in drawn], np.float32), rng)]
+        drawn = self._draw(lattice, self.config.candidates if self.returning else 1, rng)
+        if len(drawn) > 1 and drawn[0][-1] >= self.bar:
+            worth = np.array([self.returning * self._returns(onsets) for onsets in drawn])
+            return drawn[int(np.argmax(worth + rng.gumbel(size=len(drawn))))]
         return drawn[0]
 
-    def _draw_one(
-        self, lattice: "_Lattice", values: Floats, steps: list[Floats], rng: np.random.Generator
-    ) -> tuple[int, ...]:
-        place = _draw((lattice.first + values) / self.config.temperature, rng)
-        onsets = [int(lattice.times[0, place])]
-        previous = 0
+    def _draw(self, lattice: "_Lattice", count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+        """Draw rhythms."""
+        first, steps = lattice.weights(self.config.temperature)
+        chances = rng.random((len(steps) + 1, count))
+        places = _choose(np.repeat(first[:, None], count, axis=1), chances[0])
+        onsets = [lattice.times[0, places]]
+        previous = np.zeros(count, dtype=np.int64)
         for i, step in enumerate(steps):
-            choice = _draw(step[:, previous, place] / self.config.temperature, rng)
-            onsets.append(onsets[-1] + INTERVALS[choice])
-            previous = PREVIOUS_OF_INTERVAL[choice]
-            place = onsets[-1] - int(lattice.times[i + 1, 0])
-        return tuple(onsets)
+            choices = _choose(step[:, previous, places], chances[i + 1])
+            onsets.append(onsets[-1] + _INTERVALS[choices])
+            previous = _PREVIOUS[choices]
+            places = onsets[-1] - lattice.times[i + 1, 0]
+        return [tuple(column) for column in np.array(onsets).T.tolist()]
 
 
-def _draw(scores: Floats, rng: np.random.Generator) -> int:
-    values = scores.tolist()
-    top = max(values)
-    weights = list(accumulate(math.exp(value - top) for value in values))  # so few that numpy would be slower
-    return bisect_right(weights, rng.random() * weights[-1])
+def _choose(weights: Floats, chances: NDArray[np.float64]) -> Ints:
+    """Draw a row of every column, (rows, columns), by its weights."""
+    below = np.cumsum(weights, axis=0, dtype=np.float64)
+    chosen: Ints = (below <= chances * below[-1]).sum(axis=0)
+    return np.minimum(chosen, len(weights) - 1)
 
 
 _UNARY = np.zeros(NUM_CLASSES, dtype=np.float32)
@@ -801,6 +944,7 @@ _UNARY[[CONTENT_WEAK, CONTENT]] = CONFIG.content_on_strong
 _UNARY[[PRIMARY]] = CONFIG.stressed_on_strong
 _UNARY[[BEFORE_STRESS, AFTER_STRESS]] = CONFIG.unstressed_on_strong
 _PREVIOUS = np.array(PREVIOUS_OF_INTERVAL)
+_INTERVALS = np.array(INTERVALS)
 _WEAK = (*FUNCTION_CLASSES, BEFORE_STRESS, AFTER_STRESS)
 _STRONG = (CONTENT_WEAK, CONTENT, PRIMARY, SECONDARY)
 # For a weak syllable: by the class of the interval before, whether each of INTERVALS is longer than that interval.
@@ -836,6 +980,9 @@ class _Lattice:
             self.unary += search.config.keep_onset * np.isin(self.times, reference)
         self.unary[-1] += search.ending_bias[np.searchsorted(ENDING_EDGES, end - self.times[-1], side="right")]
         self.unary[-1] += search.config.last_strong * strong[-1]
+        gap = np.minimum(end - self.times[-1], _LONGEST_GAP)
+        crossing = _strongest_within(search.meter)[self.times[-1] % search.bar, gap] > strengths[-1]
+        self.unary[-1] += search.config.last_syncopated[search.style] * crossing
         much = max(_LONG_END, 1.75 * search.bar)
         self.unary[-1] += search.config.overlong * np.maximum(0, end - self.times[-1] - much) / search.bar
         if closes:
@@ -851,22 +998,10 @@ class _Lattice:
         self.first: Floats = self.unary[0] + np.where(known, starts[np.clip(offset, 0, NUM_STARTS - 1)], _NEVER)
         if n == 1:
             return
-        assert grid.places is not None
-        scored = [search.intervals(member, bars, pickup, grid.places) for member in members[: search.config.joint]]
-        learned = np.mean(scored, axis=0) if len(scored) > 1 else scored[0]  # [n - 1, K, D, B]
-        stress = np.zeros((n - 1, len(self.times[0]), len(INTERVALS)), dtype=np.float32)
-        syncopated = search.syncopated / len(members) * grid.held_over
-        weak_syncopated = search.config.weak_syncopated / len(members) * grid.held_over
-        for member in members:
-            stress += syncopated
-            weak = np.array([kind in _WEAK for kind in member.classes[:-1]])
-            stress += weak_syncopated * weak[:, None, None]
-            for i, step in enumerate(_stress_steps(member)):
-                if step:
-                    np.minimum(stress[i], grid.against[step][i], out=stress[i])
-        wishes = stress + search.wishes()[self.times[:-1] % search.bar]  # [n - 1, B, K]
-        self.arcs: Floats = learned + np.ascontiguousarray(np.swapaxes(wishes, 1, 2))[:, :, None]
-        self.arcs += np.swapaxes(_lengths(members), 1, 2)[..., None]
+        # What the habits of the song say depends on nothing but the place in the bar.
+        wishes = search.wishes() + search.syncopated * search.held_over  # [places, K]
+        self.wishes: Floats = np.swapaxes(wishes[self.times[:-1] % search.bar], 1, 2)  # [n - 1, K, B]
+        self.arcs, self.arc_weights = search.learned.arcs(members, bars, pickup, grid)
         self.inside, self.target = grid.inside, grid.target
 
     def backward(self, temperature: float) -> tuple[Floats, list[Floats]]:
@@ -878,7 +1013,7 @@ class _Lattice:
         steps: list[Floats] = []
         for i in range(n - 2, -1, -1):
             ahead = np.where(self.inside[i], value.reshape(-1).take(self.target[i]), _NEVER)  # [K, B]
-            step = self.arcs[i] + ahead[:, None]
+            step = self.arcs[i] + (ahead + self.wishes[i])[:, None]
             steps.append(step)
             top = step.max(axis=0)
             soft = step - top
@@ -887,6 +1022,41 @@ class _Lattice:
             if i:
                 value = value + self.unary[i]
         return value[0], steps[::-1]
+
+    def weights(self, temperature: float) -> tuple[Floats, list[Floats]]:
+        """Weights of all ways to begin, by place [B], and to go on, for every step [K, D, B].
+
+        They are what `backward` finds, as exponentials, up to a factor for each step: sums of products need no
+        logarithms. Where nothing but the forbidden is left they are all too small, and `backward` is asked.
+        """
+        n = len(self.times)
+        steps: list[Floats] = []
+        fits = np.exp((self.unary - self.unary.max(axis=1, keepdims=True)) / temperature)
+        value = np.repeat(fits[-1][None], 7, axis=0)  # [D, B]
+        if n > 1:
+            wished = np.exp(self.wishes / np.float32(temperature))
+            wished *= self.inside
+        for i in range(n - 2, -1, -1):
+            ahead = value.reshape(-1).take(self.target[i])
+            ahead *= wished[i]
+            step = self.arc_weights[i] * ahead[:, None]
+            steps.append(step)
+            value = step.sum(axis=0)
+            if i:
+                value *= fits[i]
+            top = value.max()
+            if top < _SMALLEST:
+                break
+            value /= top
+        first = np.exp((self.first - self.first.max()) / temperature)
+        if n > 1:
+            first = first * value[0]
+        if len(steps) == n - 1 and first.max() >= _SMALLEST:
+            return first, steps[::-1]
+        values, scores = self.backward(temperature)
+        scores = [self.first + values, *scores]
+        found = [np.exp((score - score.max(axis=0)) / temperature) for score in scores]
+        return found[0], found[1:]
 
 
 class _Grid(NamedTuple):
@@ -966,6 +1136,23 @@ def _candidate_times(n: int, start: int, end: int) -> Ints:
         pace = np.linspace(0, max(n - 1, end - min(8, (end - start) // 4)), n)
         lows = np.clip(np.round(pace).astype(np.int64) - width // 2, start, end - width)
     return lows[:, None] + np.arange(width)
+
+
+def stretches_of(rhythm: Rhythm) -> list[Stretch]:
+    """Cut a rhythm into the stretches that the critic judges."""
+    notes = [note for line in rhythm.lines for note in line.notes]
+    begins, count = [], 0
+    for line in rhythm.lines:
+        if line.notes:
+            begins.append(count)
+        count += len(line.notes)
+    return cut_stretches(
+        [(note.onset - rhythm.pickup) // GRID for note in notes],
+        [note.duration // GRID for note in notes],
+        [note.held for note in notes],
+        begins,
+        rhythm.meter.bar_ticks // GRID,
+    )
 
 
 @dataclass(slots=True)

@@ -17,14 +17,16 @@ import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.rhythm import Rhythm
+from align.search import stretches_of
 from lyrics.document import Lyrics, Role
 from melody.beam import FALLING, NEVER, RISING, Problem, Solution, solve
+from melody.critic import describe, load_critic
 from melody.features import (
     LOWEST,
     NUM_CLASSES,
@@ -95,6 +97,7 @@ _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
 _CALM = 0.6  # how far lines leave the register of their section, where sections have registers of their own
 _LEAST_WINDOW = 10  # semitones
+_OPENING = 8  # lines, and those after them in the same section, that the critic chooses by
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -103,7 +106,8 @@ _FORCED = 12.0  # a pitch that another line has already fixed
 class Taste:
     """Weights of the soft terms, in nats. Found on training songs (scripts/evaluate_melody.py prints what they do)."""
 
-    beam: int = 8
+    beam: int = 4  # as good as 8: the noise decides more than the search
+    trials: int = 3  # ways in which songs are begun, of which the critic chooses one
     noise: float = 1.0  # scale of the Gumbel draws: 0 would sing every song alike, 1 wanders
     # A search for the likeliest path sings fewer wide intervals than people do; these give them back (in a line).
     repeat: float = 0.05
@@ -117,32 +121,32 @@ class Taste:
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
     moves: tuple[tuple[float, ...], ...] = (
-        (-0.04, -0.02, -0.02, 0.42, 0.04, -0.04, 0.03, 0.84, 0.42),
-        (0.16, -0.02, 1.0, 0.2, 0.26, 0.33, 1.0, 0.29, 0.03),
-        (-0.33, 1.0, 0.41, 0.32, 0.11, 0.13, 0.11, 0.37, -0.1),
-        (0.15, -0.03, 0.16, 0.18, -0.29, -0.41, -0.55, -0.23, -0.25),
-        (0.06, 0.43, -0.35, 0.02, 0.22, -0.17, -0.23, -0.69, -0.1),
-        (-0.08, 0.06, -0.07, -0.38, -0.26, -0.07, -0.14, -0.48, -0.12),
-        (-0.21, 0.58, -0.17, 0.06, -0.2, -0.23, 0.44, 1.0, 0.78),
-        (0.38, 0.03, -0.55, -0.09, -0.12, -0.02, 1.0, 0.09, 0.57),
-        (0.02, 0.29, -0.2, -0.36, 0.04, -0.27, 0.56, 0.81, -0.02),
+        (-0.04, -0.02, -0.18, 0.39, 0.1, 0.06, 0.22, 1.0, 0.61),
+        (0.21, -0.02, 1.0, 0.38, 0.54, 0.3, 1.0, 0.49, -0.12),
+        (-0.45, 1.0, 0.36, 0.3, 0.19, 0.17, 0.21, 0.31, -0.01),
+        (0.16, -0.08, 0.11, 0.15, -0.42, -0.39, -0.64, -0.18, -0.25),
+        (-0.08, 0.49, -0.33, -0.03, 0.31, -0.14, -0.06, -0.61, -0.17),
+        (0.08, -0.0, -0.08, -0.42, -0.36, -0.11, -0.24, -0.43, -0.16),
+        (0.03, 0.85, -0.26, 0.13, -0.27, -0.23, 0.41, 1.0, 0.85),
+        (0.55, 0.07, -0.5, -0.23, -0.08, 0.03, 1.0, 0.14, 0.74),
+        (0.15, 0.64, -0.32, -0.45, 0.08, -0.16, 0.36, 1.0, -0.02),
     )
     turns: tuple[tuple[float, ...], ...] = (
-        (0.03, 0.08, 0.11, 0.02, 0.02, 0.4, -0.04),
-        (0.08, -0.21, 0.09, -0.14, -0.3, 0.2, -0.39),
-        (-0.2, 0.2, 0.06, 0.17, 0.16, -0.18, -0.28),
-        (-1.0, -0.41, 0.1, -0.39, -0.05, -0.17, 1.0),
-        (-0.02, -0.45, -0.01, -0.23, 0.1, 0.13, -0.32),
-        (-0.54, -0.68, -0.12, -0.17, 0.11, -0.38, -0.1),
-        (-0.19, -0.28, -1.0, 1.0, -0.3, -0.04, -0.11),
+        (0.05, 0.08, 0.04, 0.2, 0.13, 0.48, -0.05),
+        (0.01, -0.25, 0.12, 0.06, -0.33, 0.23, -0.31),
+        (-0.36, 0.22, 0.06, 0.18, 0.15, -0.21, -0.23),
+        (-1.0, -0.43, 0.05, -0.44, -0.04, -0.12, 1.0),
+        (-0.08, -0.41, -0.08, -0.36, 0.15, 0.18, -0.44),
+        (-0.69, -0.62, -0.05, -0.2, 0.1, -0.28, 0.01),
+        (-0.08, -0.35, -1.0, 1.0, -0.38, -0.05, -0.01),
     )
     joint: float = 0.3  # per semitone of the interval that leads from one line to the next
     upbeat: float = 0.5  # a line that begins on the dominant before a bar
     accent: float = 0.012  # per semitone that a strong note lies above a weak one
     held_high: float = 0.06  # the same for notes of half a bar and more, but for the last of a line
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.04, 0.35, 0.05, 0.85, 0.24, -0.48, -0.27, 0.01, 0.83, -0.41, 1.0, -0.18)
-    minor_degrees: tuple[float, ...] = (-0.16, 1.0, -0.3, 0.26, 0.91, -0.19, 0.66, -0.39, -0.52, 1.0, 0.84, 0.75)
+    major_degrees: tuple[float, ...] = (-0.02, 0.32, 0.04, 0.89, 0.21, -0.49, -0.44, -0.0, 0.95, -0.4, 1.0, -0.14)
+    minor_degrees: tuple[float, ...] = (-0.07, 1.0, -0.54, 0.13, 1.0, -0.28, 0.65, -0.34, -0.67, 1.0, 0.98, 0.81)
     strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.5  # a note longer than a pulse outside the chord
     chromatic: float = -1.2  # a chord tone outside the key
@@ -279,7 +283,7 @@ def melodize_all(
     """
     model, taste = model or shipped_model(), taste or Taste()
     melodies: dict[int, Pitches] = {}
-    waiting: dict[int, tuple[_Singing, Problem]] = {}
+    waiting: dict[int, tuple[_Singing, list[Problem]]] = {}
     coming = enumerate(songs)
     while True:
         while len(waiting) < TOGETHER and (song := next(coming, None)) is not None:
@@ -287,28 +291,52 @@ def melodize_all(
             _go_on(number, singing, None, waiting, melodies)
         if not waiting:
             return [melodies[number] for number in range(len(melodies))]
-        found = solve(model, [problem for _, problem in waiting.values()], taste.beam, taste.monotone, taste.turns)
-        for (number, (singing, _)), solution in zip(list(waiting.items()), found, strict=True):
-            _go_on(number, singing, solution, waiting, melodies)
+        asked = [problem for _, problems in waiting.values() for problem in problems]
+        found = iter(solve(model, asked, taste.beam, taste.monotone, taste.turns))
+        for number, (singing, problems) in list(waiting.items()):
+            _go_on(number, singing, [next(found) for _ in problems], waiting, melodies)
 
 
 def _go_on(
     number: int,
     singing: "_Singing",
-    solution: Solution | None,
-    waiting: dict[int, tuple["_Singing", Problem]],
+    solutions: list[Solution] | None,
+    waiting: dict[int, tuple["_Singing", list[Problem]]],
     melodies: dict[int, Pitches],
 ) -> None:
-    """Tell a song the solution of its line; it asks for the next one or is finished."""
+    """Tell a song the solutions of its lines; it asks for the next ones or is finished."""
     try:
-        waiting[number] = singing, singing.send(solution)
+        waiting[number] = singing, singing.send(solutions)
     except StopIteration as finished:
         waiting.pop(number, None)
         melodies[number] = finished.value
 
 
 # A song in the making: it asks for lines to be solved, and ends with its pitches.
-_Singing = Generator[Problem, Solution | None, Pitches]
+_Singing = Generator[list[Problem], list[Solution] | None, Pitches]
+# Some lines of it, sung in one way.
+_Lines = Generator[Problem, Solution | None, None]
+
+
+def _in_step(ways: Sequence[_Lines]) -> Generator[list[Problem], list[Solution] | None, None]:
+    """Sing lines in several ways, asking for a line of each to be solved at a time."""
+    asked: list[tuple[_Lines, Problem]] = []
+
+    def ask(way: _Lines, solution: Solution | None) -> None:
+        try:
+            asked.append((way, way.send(solution)))
+        except StopIteration:
+            pass
+
+    for way in ways:
+        ask(way, None)
+    while asked:
+        waiting = list(asked)
+        asked.clear()
+        solutions = yield [problem for _, problem in waiting]
+        assert solutions is not None
+        for (way, _), solution in zip(waiting, solutions, strict=True):
+            ask(way, solution)
 
 
 def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
@@ -318,23 +346,30 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
         raise ValueError(f"voice must be two MIDI numbers from low to high, got {low} to {high}")
     if not rhythm.lines:
         return ()
-    frame = lyrics_frame(song.lyrics, rhythm, song.chords, song.key, song.style, song.rhymes)
+    score = _Score.of(song, model)
     line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    habits = _draw_habits(song.style, frame.minor, taste, line_seeds[0])
-    if directions.window is None:
-        # Where choruses lie higher, the window is used to its edges.
-        span = max(SPAN + 2, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
-        window = choose_window(low, high, song.key, span, habits.place)
-    else:
-        window = _window(*directions.window, song.key)
-    search = _Search(song.lyrics, rhythm, frame, window, model, taste, directions, habits)
+    opening = _opening(rhythm)
+    # The song begins in several ways, and goes on in the one that is most like people's.
+    ways = [
+        _Search(score, _draw_habits(song, score.frame.minor, taste, line_seeds[0], trial), line_seeds, taste, trial)
+        for trial in range(1 if directions.given else taste.trials)
+    ]
+    for way in ways:
+        way.start(CHORUS_LIFT, 1.0)
+    yield from _in_step([way.sing(0, opening) for way in ways])
+    search = ways[0]
+    if len(ways) > 1:
+        search = max(ways, key=lambda way: way.likeness(opening) - _lift_miss(way.chorus_lift()))
+    window = search.window
     wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
     asked, contrast = CHORUS_LIFT, 1.0
     best, best_miss = search.classes, float("inf")
-    for _ in range(1 if directions.given else _ATTEMPTS):
-        yield from search.sing_all(line_seeds, asked, contrast)
+    for attempt in range(1 if directions.given else _ATTEMPTS):
+        if attempt:
+            search.start(asked, contrast)
+        yield from _in_step([search.sing(0 if attempt else opening, len(rhythm.lines))])
         lift = search.chorus_lift()
-        lift_miss = 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
+        lift_miss = _lift_miss(lift)
         miss = lift_miss + 0.5 * max(0, wide_enough - int(np.ptp(search.classes)))
         if miss < best_miss:
             best, best_miss = search.classes.copy(), miss
@@ -345,15 +380,49 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
         if miss > lift_miss:
             contrast *= 1.6
     pitches = (best + (window.anchor + LOWEST)).tolist()
-    bounds = search.bounds
+    bounds = score.bounds
     return tuple(
         tuple(directions.given.get(number, pitches[start:end])) for number, (start, end) in enumerate(pairwise(bounds))
     )
 
 
-def _draw_habits(style: str, minor: bool, taste: Taste, seed: int) -> _Habits:
+def _lift_miss(lift: float | None) -> float:
+    """Return by how many semitones choruses miss the height that is wanted, 0 where any will do."""
+    return 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
+
+
+def _opening(rhythm: Rhythm) -> int:
+    """Count the lines of the first sections, as many sections as make up the lines that the critic wants to see."""
+    for number in range(_OPENING, len(rhythm.lines)):
+        if rhythm.lines[number].section != rhythm.lines[number - 1].section:
+            return number
+    return len(rhythm.lines)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Score:
+    """A song before it is sung, in whatever way."""
+
+    song: SongToSing
+    model: PitchModel
+    frame: Frame
+    copies: Copies
+    static: Floats32
+    bounds: tuple[int, ...]  # the first note of every line, and the number of notes
+    projected: dict[int, tuple[Floats32, Floats32]]  # what the network makes of a line's words and chords
+
+    @classmethod
+    def of(cls, song: SongToSing, model: PitchModel) -> "_Score":
+        frame = lyrics_frame(song.lyrics, song.rhythm, song.chords, song.key, song.style, song.rhymes)
+        copies = copy_sources(frame)
+        bounds = (0, *accumulate(len(line.notes) for line in song.rhythm.lines))
+        return cls(song, model, frame, copies, static_features(frame, copies), bounds, {})
+
+
+def _draw_habits(song: SongToSing, minor: bool, taste: Taste, seed: int, trial: int) -> _Habits:
     """Draw what a song does throughout."""
-    rng = np.random.Generator(np.random.PCG64([seed, 0x50A6]))
+    style = song.style
+    rng = np.random.Generator(np.random.PCG64([seed, 0x50A6, trial] if trial else [seed, 0x50A6]))
     draws = rng.random(3)
     coloured, readily, spread = _COLOURED.get(style, (0.0, 0.0, 0.0))
     span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
@@ -434,35 +503,31 @@ def _held_motion() -> Floats:
 class _Search:
     """The song as far as it has been sung, and the search for its next line."""
 
-    def __init__(
-        self,
-        lyrics: Lyrics,
-        rhythm: Rhythm,
-        frame: Frame,
-        window: _Window,
-        model: PitchModel,
-        taste: Taste,
-        directions: Directions,
-        habits: _Habits,
-    ) -> None:
-        self.lyrics = lyrics
-        self.rhythm = rhythm
+    def __init__(self, score: _Score, habits: _Habits, seeds: Sequence[int], taste: Taste, trial: int = 0) -> None:
+        song, frame = score.song, score.frame
+        self.score = score
+        self.lyrics = song.lyrics
+        self.rhythm = song.rhythm
         self.frame = frame
-        self.window = window
-        self.model = model
+        self.model = score.model
         self.taste = taste
-        self.directions = directions
+        self.directions = directions = song.directions
         self.habits = habits
+        self.seeds = seeds  # of every line
+        self.trial = trial
+        if directions.window is None:
+            # Where choruses lie higher, the window is used to its edges.
+            span = max(SPAN + 2, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
+            window = choose_window(*song.voice, song.key, span, habits.place)
+        else:
+            window = _window(*directions.window, song.key)
+        self.window = window
         # A tune that goes on, or a song that is changed, leaves the key if what is given of it does.
         given = {(pitch - window.anchor) % 12 for pitches in directions.given.values() for pitch in pitches}
         in_key = {0, 2, 3, 5, 7, 8, 9, 10, 11} if frame.minor else {0, 2, 4, 5, 7, 9, 11}
         self.coloured = habits.colour is not None and directions.scale is None and not (given and given <= in_key)
-        self.copies: Copies = copy_sources(frame)
-        self.static = static_features(frame, self.copies)
-        self.projected: dict[int, tuple[Floats32, Floats32]] = {}  # by line; songs are sung up to three times
-        self.bounds = [0]
-        for line in rhythm.lines:
-            self.bounds.append(self.bounds[-1] + len(line.notes))
+        self.copies, self.static, self.bounds = score.copies, score.static, score.bounds
+        self.projected = score.projected
         self.classes = np.full(self.bounds[-1], START, dtype=np.int64)
         self._plan_song()
         self._rules()
@@ -507,7 +572,7 @@ class _Search:
             passing, falls = self._passing(tones, scale)
             falls |= foreign[:, [3, 8]].any(axis=1) & np.isin(frame.chord_root, _FLAT_SIDE)
             self.colour[1:] = np.where(falls[:-1], 2, 1)
-            self.colour[self.bounds[1:-1]] = 1
+            self.colour[list(self.bounds[1:-1])] = 1
         scores = np.where(scale | foreign | passing, 0.0, NEVER)
         chromatic = foreign.copy()
         if frame.minor:
@@ -547,8 +612,8 @@ class _Search:
         rising[falls] = falling[falls]
         return rising, falls
 
-    def sing_all(self, seeds: list[int], lift: float, contrast: float) -> Generator[Problem, Solution | None]:
-        """Find the pitches of all lines, aiming at choruses `lift` semitones above the verses.
+    def start(self, lift: float, contrast: float) -> None:
+        """Begin the song, aiming at choruses `lift` semitones above the verses.
 
         `contrast` scales how far lines lie from the middle of their register.
         """
@@ -561,8 +626,29 @@ class _Search:
             False: [0.0, 0.0],
             True: [0.0, 0.0],
         }  # in verses and in choruses: classes times durations, durations
-        for number, seed in enumerate(seeds):
-            yield from self._sing(number, seed)
+
+    def sing(self, first: int, after: int) -> _Lines:
+        """Find the pitches of the lines from `first` on, those before it being sung."""
+        for number in range(first, after):
+            yield from self._sing(number, self.seeds[number])
+
+    def likeness(self, opening: int) -> float:
+        """Say how much like people's the first lines are, in nats."""
+        song, rhythm = self.score.song, self.rhythm
+        pitches = (self.classes + (self.window.anchor + LOWEST)).tolist()
+        stretches = stretches_of(replace(rhythm, lines=rhythm.lines[:opening]))
+        return load_critic().judge(
+            [
+                describe(
+                    stretch,
+                    pitches[stretch.first : stretch.first + len(stretch.onsets)],
+                    rhythm.meter,
+                    song.key,
+                    song.style,
+                )
+                for stretch in stretches
+            ]
+        )
 
     def chorus_lift(self) -> float | None:
         """Mean pitch of the choruses minus that of the verses over time, None if the song does not have both."""
@@ -570,7 +656,7 @@ class _Search:
             return None
         return self.sung[True][0] / self.sung[True][1] - self.sung[False][0] / self.sung[False][1]
 
-    def _sing(self, number: int, seed: int) -> Generator[Problem, Solution | None]:
+    def _sing(self, number: int, seed: int) -> _Lines:
         """Find the pitches of a line and keep them."""
         start, end = self.bounds[number], self.bounds[number + 1]
         if start == end:
@@ -586,7 +672,8 @@ class _Search:
         else:
             # The words take part, so that songs with the same seed, every line "v1.1" of them, are not drawn alike.
             words = self.lyrics.sections[line.section].lines[line.line].text
-            rng = np.random.Generator(np.random.PCG64([seed, zlib.crc32(words.encode())]))
+            entropy = [seed, zlib.crc32(words.encode())]
+            rng = np.random.Generator(np.random.PCG64([*entropy, self.trial] if self.trial else entropy))
             forced = self._forced(number, rng)
             model = self._inner_model(number, forced, rng)
             if model is not None:
@@ -868,7 +955,7 @@ class _Search:
         elif self.frame.line_rhyme[number] in (1, 2, 3):
             scores[0] += 1.4
             scores += 0.3 * stable
-        scores[7] -= 1.0
+        scores[7] -= 1.5
         scores[11] -= 1.0
         return scores
 

@@ -6,7 +6,8 @@ A search for the likeliest melody dwells on stable degrees and takes the usual t
 songs get rhythms and chords once, in the metre, mode and style of the songs; then, round by round, they are sung, and
 every score moves by `rate` times the log of people's share over ours: of degrees, of kinds of intervals after each
 other, and of steps of the major scale after each other, all inside lines. Prints the overlaps after every round (PD as
-scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py).
+scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py). The critic of melodies has its
+say, as in use.
 """
 
 import argparse

@@ -5,7 +5,8 @@
 The search leans to some intervals, because prosody and the temperature do. Round by round, rhythms are made for the
 words of training songs in their metres and styles; then every interval's bias moves by `rate` times the log of people's
 share over ours, by metre class, and the same for the time from a line's last onset to the next line. Prints the
-overlaps of durations and onset intervals after every round, and the tables to put into `SearchConfig`.
+overlaps of durations and onset intervals after every round, and the tables to put into `SearchConfig`. The critic of
+rhythms has its say, as in use: what its choice does to the statistics is evened out with the rest.
 """
 
 import argparse

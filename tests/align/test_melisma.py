@@ -12,9 +12,9 @@ LINE = LineFeatures(
 ONSETS = (-4, 0, 16, 24, 32)
 
 
-def lengths(seed: int, members: list[LineFeatures] | None = None) -> tuple[int, ...]:
+def lengths(seed: int, members: list[LineFeatures] | None = None, habit: float = 0.0) -> tuple[int, ...]:
     rng = np.random.default_rng(seed)
-    return note_lengths(members or [LINE], ONSETS, compound=False, tables=load_scorer().tables, rng=rng)
+    return note_lengths(members or [LINE], ONSETS, compound=False, tables=load_scorer().tables, habit=habit, rng=rng)
 
 
 def divided(seed: int, members: list[LineFeatures] | None = None) -> tuple[tuple[int, ...], ...]:
@@ -28,6 +28,12 @@ def test_syllables_are_held_up_to_the_next_one_save_at_punctuation() -> None:
         first, second, third, fourth = lengths(seed)
         assert (first, third, fourth) == (4, 8, 8)
         assert second in (12, 16)
+
+
+def test_songs_with_a_habit_of_rests_rest_at_punctuation_too() -> None:
+    shares = [np.mean([lengths(seed, habit=habit)[1] == 12 for seed in range(200)]) for habit in (-4.0, 0.0, 4.0)]
+    assert shares[0] < 0.1
+    assert shares[0] < shares[1] < shares[2]
 
 
 def last(gap: int, rest: float, habit: float = 0.0) -> int:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from align.critic import describe, load_critic
 from align.meter import GRID, Meter
 from align.rhythm import LineRhythm, Rhythm
-from align.search import CONFIG, SearchConfig, align_lyrics, score_meter
+from align.search import CONFIG, SearchConfig, align_lyrics, score_meter, stretches_of
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 
 METERS = [Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(6, 8), Meter(12, 8)]
@@ -192,6 +193,21 @@ def bar_rhythms(
         for note in sung.notes:
             bars.setdefault((note.onset - rhythm.pickup) // rhythm.meter.bar_ticks, []).append(rhythm.place(note.onset))
     return [tuple(bar) for bar in bars.values()]
+
+
+def test_of_several_beginnings_the_critic_chooses_the_one_most_like_peoples() -> None:
+    lyrics = Lyrics((section("v1", Role.VERSE, VERSE_1 + VERSE_2),))
+    differ = 0
+    for seed in range(4):
+        likeness = []
+        for trials in (1, 4):
+            config = replace(CONFIG, trials=trials)
+            rhythm = align_lyrics(lyrics, Meter(4, 4), "folk", seeds_for(lyrics, seed), config=config)
+            stretches = stretches_of(rhythm)
+            likeness.append(load_critic().judge([describe(one, rhythm.meter, "folk") for one in stretches]))
+        assert likeness[1] >= likeness[0]
+        differ += likeness[1] > likeness[0]
+    assert differ
 
 
 def test_repeated_sections_repeat_exactly() -> None:
