@@ -6,7 +6,7 @@
 Ridge regression of the labels (-1 or 1 on both axes) on the signs of `lyrics.mood.Signs`, without a constant, so that a
 text of which nothing is known lies in the middle. Exclamation marks are too rare to learn from: their weight is given.
 The models of `lyrics.meaning` are ridge regressions with a constant, which also learn from more couplets and from the
-first three files of passages: those were looked at while the method was made, and judge nothing any more. Their
+first four files of passages: those were looked at while the method was made, and judge nothing any more. Their
 penalties and scales were chosen by texts left out.
 """
 
@@ -34,7 +34,7 @@ COUPLETS = Path(__file__).parent / "mood" / "couplets.tsv"
 DEEP_FILES = (
     COUPLETS,
     COUPLETS.with_name("more_couplets.tsv"),
-    *(FOLDER / f"{name}.tsv" for name in ("first", "second", "third")),
+    *(FOLDER / f"{name}.tsv" for name in ("first", "second", "third", "fourth")),
 )
 _PENALTY = 0.3
 _SIGNS = 0.1  # their spread beside embeddings
