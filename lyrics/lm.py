@@ -195,9 +195,8 @@ def load_model(
     MissingExtraError without the extra `lm`.
     """
     need("writing lyrics", "lm", "torch", "transformers", "safetensors", "tokenizers")
-    # OpenMP reads this when torch is first imported. By default a thread that has done its part spins until the others
-    # have: beside two other busy programs on two cores that was seven times the processor time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if _is_busy():
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # OpenMP reads this when torch is first imported
     if precision not in (None, *_PRECISIONS):
         raise ModelChoiceError(f"the precision must be {' or '.join(_PRECISIONS)}, got {precision!r}")
     folder = find_or_pull(name)
@@ -222,6 +221,15 @@ def load_model(
         if chosen is not None:
             model.bare = LanguageModel(bare, tokenizer, name)
     return model
+
+
+def _is_busy() -> bool:
+    """Whether other programs want the cores.
+
+    A thread of OpenMP that has done its part spins until the others have. That is quickest on an idle machine (15
+    seconds against 17 for a lyric); beside two busy programs on two cores it took seven times the processor time.
+    """
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1) / 2
 
 
 def _load_quickly(folder: Path, name: str, precision: str | None) -> "LanguageModel | None":

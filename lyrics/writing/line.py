@@ -63,7 +63,7 @@ _MOST_GAIN = 1.0  # nats per token that knowing the theme may count
 class Effort:
     """How hard the writer tries; more is better and slower."""
 
-    candidates: int = 20  # sampled at a time
+    candidates: int = 18  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
     good: float = -5.0  # a score of a hook, or of a line that rhymes, that needs no further round
