@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lyrics.lm import LanguageModel
 
 FOLDER = Path(__file__).parent / "data" / "meaning"
-SHA256 = "48f2b02371089a1a8b36985494c5ef19f586df6e7e2d7c8fa4708b731593811d"
+SHA256 = "f1527ca1ef9be2b73c1c20758ea89332f76e6d6dd3fad1f4443a1383a8764291"
 QUESTION = "\n\nThe mood of this song is"
 _LINES_AT_A_TIME = 8  # that the language model reads; it learned from couplets and stanzas
 
