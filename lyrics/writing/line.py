@@ -31,7 +31,7 @@ from lyrics.writing.plan import Slot, may_end
 from lyrics.writing.request import UNRHYMED, Request
 from lyrics.writing.search import Candidate, LineSearch, Start, Vocabulary, fits_metre, sample
 from lyrics.writing.voice import Voice
-from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, lexicon, moods, same_stem, stem
+from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, colours_people, lexicon, moods, same_stem, stem
 
 logger = logging.getLogger(__name__)
 
@@ -455,7 +455,7 @@ class LineWriter:
             text = lazy.vocabulary.text(candidate)
             if text in known or (text in rough and rough[text][2].likelihood >= candidate.likelihood):
                 continue
-            if self._stutters(candidate):
+            if self._stutters(candidate) or colours_people(self._texts(candidate)):
                 continue
             cost = self._staleness(candidate, hook=slot.hook)
             if slot.index == 0 and lazy.vocabulary.words[candidate.words[0]].text in _LINKS:
@@ -543,11 +543,13 @@ class LineWriter:
         stems = [stem(word.text) for word in words if word.content]
         return any(same_stem(first, second) for first, second in combinations(stems, 2))
 
+    def _texts(self, candidate: Candidate) -> list[str]:
+        return " ".join(self._lazy.vocabulary.words[index].text for index in candidate.words).lower().split()
+
     def _staleness(self, candidate: Candidate, *, hook: bool) -> float:
         """Weigh what a line repeats: of itself, of earlier lines, of the theme's wording."""
         lazy = self._lazy
-        words = [lazy.vocabulary.words[index] for index in candidate.words]
-        texts = " ".join(word.text for word in words).lower().split()
+        texts = self._texts(candidate)
         repeated = sum(count - 1 for count in Counter(texts).values())
         content = {text for text in texts if not is_function_word(text)}
         if hook:  # which may well say the theme itself

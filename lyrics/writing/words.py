@@ -5,6 +5,7 @@ left out, so no line can have them. Each has a vector beside it (`vectors.safete
 components of its sentence embedding, so that words near a theme are found without running a network for each.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +21,9 @@ from lyrics.rhyme import RhymeKind, rhyme_kind
 from lyrics.syllable import count_syllables, stress_of, syllabify
 
 LEXICON = Path(__file__).parents[1] / "data" / "lexicon"
+_SKINS = frozenset("white black brown yellow colored coloured".split())
+_PEOPLE = frozenset("people folk folks man men woman women boy boys girl girls child children race skin they".split())
+
 Floats = NDArray[np.float32]
 
 
@@ -156,3 +160,15 @@ def moods(explicit: bool = False) -> Floats:
         if word.content:
             found[index] = word_mood(word.text)
     return found
+
+
+def colours_people(texts: Iterable[str]) -> bool:
+    """Whether a line has a colour of skin and people in it; the verse that the model knows speaks so of them.
+
+    >>> colours_people("and the people are all so white".split())
+    True
+    >>> colours_people("the snow is white".split())
+    False
+    """
+    words = set(texts)
+    return bool(words & _SKINS) and bool(words & _PEOPLE)

@@ -21,7 +21,7 @@ from lyrics.writing.request import Request, parse_form, resolve
 from lyrics.writing.rewrite import find_place, rewrite
 from lyrics.writing.search import LineSearch, Vocabulary, fits_metre
 from lyrics.writing.voice import Voice
-from lyrics.writing.words import closeness, lexicon, rhymes_with, stem, sung_phrase
+from lyrics.writing.words import closeness, colours_people, lexicon, rhymes_with, stem, sung_phrase
 from lyrics.writing.writer import WrittenLyrics, write
 
 QUICK = Effort(candidates=3, rounds=1, examined=2, ways=1, good=-99.0, fair=-99.0)
@@ -424,3 +424,12 @@ def test_a_section_is_rewritten_with_its_scheme(model: Any) -> None:
 def test_places_that_are_none_are_told(place: dict[str, str], message: str) -> None:
     with pytest.raises(RequestError, match=re.escape(message)):
         find_place(parse_lyrics(LYRICS), **place)
+
+
+def test_no_line_gives_people_a_colour(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert colours_people("and the people are all so white".split())
+    assert not colours_people("the snow is white upon the hill".split())
+    monkeypatch.setattr("lyrics.writing.line.colours_people", lambda texts: "the" in texts)
+    written = write(Request(THEME, form="V"), model, effort=QUICK)
+    lines = [line.text.lower() for section in written.sections for line in section.lines]
+    assert not any("the" in re.findall("[a-z']+", line) for line in lines)
