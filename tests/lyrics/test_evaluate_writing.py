@@ -4,6 +4,8 @@ from types import ModuleType
 
 import pytest
 
+from lyrics.writing.line import Effort
+
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -16,9 +18,11 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> list[str]:
     """Run the script with a writer that notes what it was asked for; return that."""
     asked: list[str] = []
+    how: list[tuple[float, float | None]] = []
 
-    def write(request, plans, model, effort):  # type: ignore[no-untyped-def]
+    def write(request, plans, model, effort, top_p=None):  # type: ignore[no-untyped-def]
         asked.append(f"{request.theme} {request.seed}")
+        how.append((effort.temperature, top_p))
         return [["the rain"] * len(plan.syllables) for plan in plans if plan.repeats < 0]
 
     class Models:
@@ -36,6 +40,10 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *op
     arguments = ["--themes", str(tmp_path / "themes.txt"), "--forms", "V", "H", "--store", str(tmp_path / "store")]
     monkeypatch.setattr("sys.argv", ["evaluate_writing.py", *arguments, *options])
     script.main()
+    if "loose" in options:
+        assert set(how) == {(1.0, None)}
+    elif "base" in options:
+        assert set(how) == {(Effort().temperature, 0.95)}
     return asked
 
 
@@ -52,6 +60,13 @@ def test_two_processes_share_the_lyrics_and_a_last_call_measures_them(
     assert table["ours"]["form as asked, %"] == 100
     assert table["ours"]["exact syllables, % of lines"] == 0
     assert table["ours"]["identity rhymes, % of lines"] == 100
+
+
+def test_the_base_model_is_sampled_as_carefully_as_ours_or_loosely(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run(script, monkeypatch, tmp_path, "--writers", "base")
+    assert run(script, monkeypatch, tmp_path, "--writers", "loose")
 
 
 def test_an_ended_run_is_taken_up_even_from_half_a_line(
