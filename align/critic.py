@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 
 NUM_BARS = 8
 LEAST_BARS = 4  # shorter stretches say too little
+_OPENING = 8  # lines, and those after them in the same section, that critics choose by
 SHA256 = "1d177738a88acd162066685c35bbaa1a4ecbc7c0c0d29bb2a17fe8bfe05e6f21"
 _LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # anything else counts as one more kind
 _MOST = 64  # sixteenths; longer notes are all alike
@@ -75,6 +76,20 @@ def cut_stretches(
             )
         )
     return found
+
+
+def count_opening(sections: Sequence[int]) -> int:
+    """Count the lines of the first sections, as many sections as make up the lines that critics want to see.
+
+    `sections` are those of the lines.
+
+    >>> count_opening([0] * 4 + [1] * 6 + [2] * 4)
+    10
+    """
+    for number in range(_OPENING, len(sections)):
+        if sections[number] != sections[number - 1]:
+            return number
+    return len(sections)
 
 
 @cache

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from align.critic import Stretch, cut_stretches, describe, load_critic
+from align.critic import Stretch, count_opening, cut_stretches, describe, load_critic
 from align.features import (
     AFTER_STRESS,
     BEFORE_STRESS,
@@ -72,7 +72,6 @@ _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even number
 ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
 _LONG_END = 20  # sixteenths; no last note is too long that is no longer than this
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
-_OPENING = 8  # lines, and those after them in the same section, that the critic chooses by
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
 
@@ -197,7 +196,7 @@ def align_lyrics(
     learned = _Learned(load_scorer(), meter, STYLES.index(style), config)
     slots = _slots(lyrics, learned.scorer)
     groups, group_of = _group(slots, seeds, after)
-    opening = _opening(slots)
+    opening = count_opening([slot.section for slot in slots])
     trials = config.trials if opening else 1
     best, best_worth = _begin(lyrics, learned, slots, groups, group_of, opening, seeds, after, 0, trials > 1)
     for trial in range(1, trials):
@@ -212,14 +211,6 @@ def align_lyrics(
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
     return _lay_out(lyrics, search, pickup, groups, group_of, len(after))
-
-
-def _opening(slots: Sequence["_Slot"]) -> int:
-    """Count the lines of the first sections, as many sections as make up the lines that the critic wants to see."""
-    for number in range(_OPENING, len(slots)):
-        if slots[number].section != slots[number - 1].section:
-            return number
-    return len(slots)
 
 
 @dataclass(frozen=True, slots=True)

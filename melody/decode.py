@@ -22,6 +22,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from align.critic import count_opening
 from align.rhythm import Rhythm
 from align.search import stretches_of
 from lyrics.document import Lyrics, Role
@@ -97,7 +98,6 @@ _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
 _CALM = 0.6  # how far lines leave the register of their section, where sections have registers of their own
 _LEAST_WINDOW = 10  # semitones
-_OPENING = 8  # lines, and those after them in the same section, that the critic chooses by
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
 
@@ -348,7 +348,7 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
         return ()
     score = _Score.of(song, model)
     line_seeds = [song.seeds[f"{song.lyrics.sections[line.section].id}.{line.line + 1}"] for line in rhythm.lines]
-    opening = _opening(rhythm)
+    opening = count_opening([line.section for line in rhythm.lines])
     # The song begins in several ways, and goes on in the one that is most like people's.
     ways = [
         _Search(score, _draw_habits(song, score.frame.minor, taste, line_seeds[0], trial), line_seeds, taste, trial)
@@ -389,14 +389,6 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
 def _lift_miss(lift: float | None) -> float:
     """Return by how many semitones choruses miss the height that is wanted, 0 where any will do."""
     return 0.0 if lift is None or LIFT_RANGE[0] <= lift <= LIFT_RANGE[1] else abs(lift - CHORUS_LIFT)
-
-
-def _opening(rhythm: Rhythm) -> int:
-    """Count the lines of the first sections, as many sections as make up the lines that the critic wants to see."""
-    for number in range(_OPENING, len(rhythm.lines)):
-        if rhythm.lines[number].section != rhythm.lines[number - 1].section:
-            return number
-    return len(rhythm.lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
