@@ -19,9 +19,10 @@ Lyrics are written in a shuffled order, so that the first of them are a fair sam
 
 Rows: lines with the exact number of syllables; lines whose rhyme is as asked (perfect or slant by the dictionary), the
 perfect ones among those, and identities among all rhyming lines; sections as asked; lines that share six words in a row
-with the training verse; distinct-2 over as many pairs of words as the smallest column has; mean cosine of lines and
-theme (all-MiniLM-L6-v2); mean negative log likelihood per token of a lyric under the base model; lines that end on a
-function word; processor seconds a lyric (of all cores together, whatever else the machine does).
+with the training verse; distinct-2 over as many pairs of words as the smallest column has, of all lines and with lines
+that come back in a lyric, as a hook does, counted once; mean cosine of lines and theme (all-MiniLM-L6-v2); mean
+negative log likelihood per token of a lyric under the base model; lines that end on a function word; processor seconds
+a lyric (of all cores together, whatever else the machine does).
 """
 
 import argparse
@@ -73,16 +74,16 @@ class Column:
     copied: int = 0
     function_ends: int = 0
     texts: list[list[str]] = field(default_factory=list)
+    once: list[list[str]] = field(default_factory=list)  # those of a lyric that come back counted once
     closeness: list[float] = field(default_factory=list)
     likelihood: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def pairs(self) -> int:
-        """Return the number of pairs of neighbouring words."""
-        return sum(max(0, len(text) - 1) for text in self.texts)
+    def row(self, num_pairs: int | None = None, num_once: int | None = None) -> dict[str, float | None]:
+        """Return the figures, distinct-2 of so many pairs (of all lines, and of each line once).
 
-    def row(self, num_pairs: int | None = None) -> dict[str, float | None]:
-        """Return the figures, distinct-2 of the first `num_pairs` pairs; None for what this column cannot say."""
+        None stands for what this column cannot say.
+        """
 
         def share(part: int, whole: int) -> float | None:
             return round(100 * part / whole, 2) if whole else None
@@ -101,6 +102,7 @@ class Column:
             "6 words shared with training verse, % of lines": share(self.copied, self.lines),
             "ends on a function word, % of lines": share(self.function_ends, self.lines),
             "distinct-2": distinct(self.texts, num_pairs),
+            "the same, lines that come back counted once": distinct(self.once, num_once),
             "closeness to the theme": mean(self.closeness),
             "nats per token under the base model": mean(self.likelihood),
             "processor seconds a lyric, median": round(statistics.median(self.seconds), 1) if self.seconds else None,
@@ -253,8 +255,10 @@ def _measure(tasks: Sequence[Task], store: Store, models: _Models, options: argp
         count(column, task.request.theme, plans, written.sections, models.base, runs)
         shown[-1] += "\n\n" + "\n\n".join(map("\n".join, written.sections))
     _count_people(columns["people"], people, models.base, max(column.lines for column in columns.values()))
-    num_pairs = min((column.pairs() for column in columns.values() if column.pairs()), default=None)
-    rows = {name: column.row(num_pairs) for name, column in columns.items()}  # the same amount of text for all
+    full = [column for column in columns.values() if column.texts]  # the same amount of text for all
+    num_pairs = min((num_pairs_of(column.texts) for column in full), default=None)
+    num_once = min((num_pairs_of(column.once) for column in full), default=None)
+    rows = {name: column.row(num_pairs, num_once) for name, column in columns.items()}
     _print(rows)
     if options.show:
         options.show.write_text("\n\n---\n\n".join(shown) + "\n", encoding="utf-8")
@@ -308,10 +312,9 @@ def count(
     column.forms += [len(plan.syllables) for plan in own] == [len(lines) for lines in sections]
     for plan, texts in zip(own, sections, strict=True):
         lines = [_sung(text) for text in texts]
-        for text, line, size in zip(texts, lines, plan.syllables, strict=True):
+        for line, size in zip(lines, plan.syllables, strict=True):
             column.lines += 1
             column.exact += line is not None and len(line.syllables) == size
-            _count_words(column, text, runs)
         for letter in sorted(set(plan.scheme) - {UNRHYMED}):
             group = [line for line, other in zip(lines, plan.scheme, strict=True) if other == letter]
             for first, second in itertools.pairwise(group):
@@ -321,15 +324,20 @@ def count(
                 column.perfect += kind is RhymeKind.PERFECT
                 column.identities += kind is RhymeKind.IDENTITY
     everything = [text for texts in sections for text in texts]
+    _count_words(column, everything, runs)
     column.closeness += (embed(everything) @ embed([theme])[0]).tolist()
     column.likelihood.append(nats_per_token(base, everything))
 
 
-def _count_words(column: Column, text: str, runs: frozenset[int]) -> None:
-    words = _words(text)
-    column.texts.append(words)
-    column.copied += any(run in runs for run in _runs(words))
-    column.function_ends += bool(words) and is_function_word(words[-1])
+def _count_words(column: Column, lines: Sequence[str], runs: frozenset[int]) -> None:
+    """Count the words of one lyric."""
+    for place, line in enumerate(lines):
+        words = _words(line)
+        column.texts.append(words)
+        if line not in lines[:place]:
+            column.once.append(words)
+        column.copied += any(run in runs for run in _runs(words))
+        column.function_ends += bool(words) and is_function_word(words[-1])
 
 
 def nats_per_token(base: LanguageModel, lines: Sequence[str]) -> float:
@@ -338,6 +346,11 @@ def nats_per_token(base: LanguageModel, lines: Sequence[str]) -> float:
     tokens = base.encode("\n".join(lines) + "\n")
     (scores,) = base.score(start, [tokens])
     return float(-scores.mean())
+
+
+def num_pairs_of(texts: Sequence[Sequence[str]]) -> int:
+    """Return the number of pairs of neighbouring words."""
+    return sum(max(0, len(text) - 1) for text in texts)
 
 
 def distinct(texts: Sequence[Sequence[str]], size: int | None = None) -> float | None:
@@ -385,8 +398,7 @@ def _count_people(column: Column, poems: list[Poem], base: LanguageModel, num_li
             continue
         column.lyrics += 1
         column.lines += len(lines)
-        for line in lines:
-            _count_words(column, line, frozenset())
+        _count_words(column, lines, frozenset())
         column.likelihood.append(nats_per_token(base, lines))
         column.closeness += (embed(lines) @ embed([poem.title])[0]).tolist()
 

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -25,11 +25,12 @@ from lyrics.parse import parse_lyrics
 from lyrics.prompt import Brief, cue, cue_end, cue_number, opening, tag, written
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, Tail, relation, rhyme_kind, tails_of
+from lyrics.writing.habits import START, habit, read_habits
 from lyrics.writing.hook import is_telling, weakness
 from lyrics.writing.images import plan_images
 from lyrics.writing.plan import Slot, may_end
 from lyrics.writing.request import UNRHYMED, Request
-from lyrics.writing.search import Candidate, LineSearch, Start, Vocabulary, fits_metre, sample
+from lyrics.writing.search import BEGINNING, Candidate, LineSearch, Reluctance, Start, Vocabulary, fits_metre, sample
 from lyrics.writing.voice import Voice
 from lyrics.writing.words import LEXICON, Floats, SungWord, closeness, colours_people, lexicon, moods, same_stem, stem
 
@@ -66,8 +67,8 @@ class Effort:
     candidates: int = 18  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
-    good: float = -5.0  # a score of a hook, or of a line that rhymes, that needs no further round
-    fair: float = -5.0  # the same for other lines
+    good: float = -5.8  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -5.8  # the same for other lines
     examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.85
@@ -90,14 +91,17 @@ class Weights:
 
     likelihood: float = 1.0
     information: float = 0.7  # log likelihood given the theme minus that without it
-    plain: float = 0.8  # log likelihood under the bare model, which knows today's language better than verse does
-    theme: float = 2.0  # cosine of the line's embedding with the theme's
+    plain: float = 1.0  # log likelihood under the bare model, which knows today's language better than verse does
+    theme: float = 2.5  # cosine of the line's embedding with the theme's
     complete: float = 0.25  # log probability of the line end, half of it where the next line may go on
     weakest: float = 0.5  # what the least likely word falls short of `_WEAK`
     repeated_word: float = 0.8  # each content word that an earlier line has, or that stands in the line twice
     repeated_pair: float = 0.8  # each pair of neighbouring words that an earlier line has
     same_start: float = 0.5  # beginning with the same two words as an earlier line
     same_first: float = 0.3  # beginning with the same word as the line before
+    first: float = 0.3  # while sampling: a first word, times the natural log of 1 + its earlier lines
+    habit: float = 0.08  # the strength of each pair of words that we write more often than people do
+    shy: float = 0.6  # while sampling: the same
     linked: float = 0.5  # a section that begins with "and" or "but"
     drift: float = 0.8  # somebody new, or another time (lyrics/writing/voice.py)
     comma: float = 0.15
@@ -106,7 +110,7 @@ class Weights:
     stray: float = 0.5  # a rhyme with a line that it should not rhyme with
     promise: float = 0.5  # while choosing an end word: how welcome its rhymes are
     kept_promise: float = 0.1  # the same for a line that stands to be chosen
-    image: float = 1.0  # while sampling: a word that the plan gives to this section
+    image: float = 1.3  # while sampling: a word that the plan gives to this section
     gloom: float = 1.0  # a word of death and dread, unless theme or mood ask for it
     hook: float = 0.6  # each thing that makes a hook weak
     title: float = 0.7  # a hook that ends on a phrase of the theme
@@ -140,6 +144,7 @@ class Memory:
     words: Counter[str] = field(default_factory=Counter)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     starts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    firsts: Counter[str] = field(default_factory=Counter)
     last_first: str = ""
     voice: Voice = field(default_factory=Voice)
     heard: list[str] = field(default_factory=list)  # lines that stand and that the bare model has not read yet
@@ -209,6 +214,7 @@ class LineWriter:
         self.memory.words.update({text for text in texts if not is_function_word(text)})
         self.memory.pairs.update(pairwise(texts))
         self.memory.starts[tuple(texts[:2])] += 1
+        self.memory.firsts[texts[0]] += 1
         self.memory.last_first = texts[0]
         self.memory.voice.settle(texts)
 
@@ -260,22 +266,30 @@ class LineWriter:
         *,
         told: bool,
     ) -> Task[list[Candidate]]:
-        lazy = self._lazy
         if told:
             yield from prefix.reading()
         starts = self._starts(prefix, slot, beside, ends, told=told)
         heat = self.effort.rhyme_temperature if beside.rhymes else self.effort.temperature
         if slot.inside is None:
             comma = slot.opening is not None
-            tasks = [sample(starts, self.model, prefix, self.source, heat, lazy.bias, opening, comma=comma)]
+            tasks = [self._sample(starts, prefix, heat, opening, comma=comma)]
             if slot.hook and slot.is_free and not opening:
                 tasks += self._titles(prefix, slot)
         else:
             fewer = [replace(start, count=-(-start.count // _WAYS)) for start in starts]
             parts = yield from self._ways_to(prefix, slot, ends)
-            tasks = [sample(fewer, self.model, prefix, self.source, heat, lazy.bias, part) for part in parts]
+            tasks = [self._sample(fewer, prefix, heat, part) for part in parts]
         found = yield from abreast(tasks)
         return [candidate for part in found for candidate in part]
+
+    def _sample(
+        self, starts: Sequence[Start], prefix: Prefix, heat: float, opening: Sequence[int] = (), *, comma: bool = False
+    ) -> Task[list[Candidate]]:
+        lazy = self._lazy
+        reluctance = lazy.reluctance(self.weights.first, self.memory.firsts)
+        return sample(
+            starts, self.model, prefix, self.source, heat, lazy.bias, opening, comma=comma, reluctance=reluctance
+        )
 
     def _titles(self, prefix: Prefix, slot: Slot) -> list[Task[list[Candidate]]]:
         """Find lines that end on a phrase of the theme: that is what many songs are remembered by."""
@@ -291,7 +305,7 @@ class LineWriter:
             cue_tokens = tuple(self.model.encode(cue_end(texts[-1])))
             start = Start(self._search(slot.num_syllables, (lazy.number(phrase),)), _TITLE_WALKS, cue_tokens)
             if start.search.ends:
-                found.append(sample([start], self.model, prefix, self.source, self.effort.temperature, lazy.bias))
+                found.append(self._sample([start], prefix, self.effort.temperature))
         return found
 
     def _ways_to(self, prefix: Prefix, slot: Slot, ends: Sequence[int]) -> Task[list[list[int]]]:
@@ -302,7 +316,7 @@ class LineWriter:
         number = lazy.number(slot.inside)
         close = tuple(self.model.encode(cue_end()))
         free = [Start(self._search(slot.num_syllables, tuple(ends)), self.effort.candidates, close)]
-        lines = yield from sample(free, self.model, prefix, self.source, self.effort.temperature, lazy.bias)
+        lines = yield from self._sample(free, prefix, self.effort.temperature)
         room = slot.num_syllables - slot.inside.num_syllables
         parts: set[tuple[int, ...]] = set()
         for words in [(), *(candidate.words[:-1] for candidate in lines)]:
@@ -560,7 +574,8 @@ class LineWriter:
         starts = self.weights.same_start * min(2, self.memory.starts[tuple(texts[:2])])
         starts += self.weights.same_first * (texts[0] == self.memory.last_first)
         drift = self.weights.drift * self.memory.voice.drift(texts)
-        return self.weights.repeated_word * repeated + self.weights.repeated_pair * pairs + starts + drift
+        worn = self.weights.repeated_pair * pairs + self.weights.habit * habit(texts)
+        return self.weights.repeated_word * repeated + worn + starts + drift
 
 
 class _Material:
@@ -596,10 +611,38 @@ class _Material:
         self.rimes = {index: _rime(table[index]) for index in self.ends}
         self.tails = {index: tails_of(table[index].line) for index in self.ends}
         self.bias = self._bias()
+        self._habits = self._find_habits(weights.shy)
+        self._reluctance = {word: Reluctance.of(costs, self.vocabulary) for word, costs in self._habits.items()}
         self.titles: set[int] = set()  # phrases of the theme
         self.families: dict[tuple[str, ...], list[int]] = {}
         for index, rime in self.rimes.items():
             self.families.setdefault(rime, []).append(index)
+
+    def _find_habits(self, weight: float) -> dict[int, dict[int, float]]:
+        """Return the cost of tokens behind each word by habit, of words that begin alike that of the strongest one."""
+        found: dict[int, dict[int, float]] = {}
+        numbers = self.vocabulary.number | {START: BEGINNING}
+        for (first, second), strength in read_habits().items():
+            if first in numbers and second in numbers:
+                token = self._first_token(second, begins=first == START)
+                costs = found.setdefault(numbers[first], {})
+                costs[token] = max(costs.get(token, 0.0), weight * strength)
+        return found
+
+    def reluctance(self, weight: float, earlier: Mapping[str, int]) -> dict[int, Reluctance]:
+        """Return what is less welcome behind each word, and to begin a line as so many `earlier` ones begin with it."""
+        begun = Counter[int]()
+        for text, count in earlier.items():
+            if text in self.vocabulary.number:
+                begun[self._first_token(text, begins=True)] += count
+        costs = dict(self._habits.get(BEGINNING, {}))
+        for token, count in begun.items():
+            costs[token] = costs.get(token, 0.0) + weight * math.log1p(count)
+        return {**self._reluctance, BEGINNING: Reluctance.of(costs, self.vocabulary)}
+
+    def _first_token(self, text: str, *, begins: bool) -> int:
+        number = self.vocabulary.number[text]
+        return (self.vocabulary.start_tokens if begins else self.vocabulary.inside_tokens)[number][0]
 
     def number(self, word: SungWord) -> int:
         """Return the number of a word or phrase in the vocabulary."""

@@ -6,7 +6,7 @@ beats. What the model says decides among those; whatever it says, the line fits.
 """
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -151,6 +151,20 @@ class Vocabulary:
         return line[0].upper() + line[1:]
 
 
+@dataclass(frozen=True, slots=True)
+class Reluctance:
+    """Tokens that are less welcome than the model finds them, and by how many nats."""
+
+    places: NDArray[np.int64]  # among the tokens of the vocabulary
+    costs: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, costs: Mapping[int, float], vocabulary: "Vocabulary") -> "Reluctance":
+        """Take the cost of each token; those that no line can have are passed over."""
+        known = {int(vocabulary.places[token]): cost for token, cost in costs.items() if vocabulary.places[token] >= 0}
+        return cls(np.array(list(known), np.int64), np.array(list(known.values()), np.float32))
+
+
 def _encoded(model: LanguageModel, texts: Sequence[str]) -> list[tuple[int, ...]]:
     """Return the tokens of each text; remembered, as every lyric has the words of the lexicon."""
     known: dict[str, tuple[int, ...]] = model.kept.setdefault("encoded", {})
@@ -162,6 +176,8 @@ def _encoded(model: LanguageModel, texts: Sequence[str]) -> list[tuple[int, ...]
 
 
 _State = tuple[int, int, int]  # tree, node, syllables before the word
+_FIRST: _State = (_START, 0, 0)
+BEGINNING = -2  # of a line, where no word stands before
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,12 +336,14 @@ def sample(
     bias: NDArray[np.float32],
     opening: Sequence[int] = (),
     comma: bool = False,
+    reluctance: Mapping[int, "Reluctance"] = {},
 ) -> Task[list[Candidate]]:
     """Sample candidates for a line, as a task; the prefix ends on its number of syllables.
 
-    `bias` (V,) is added to the log probabilities of tokens: how welcome the words are that begin with them. Where only
-    an end word is left to choose, walks and end words are paired so that they suit each other best. With `opening`
-    every line begins with those words, and with `comma` one stands behind them.
+    `bias` (V,) is added to the log probabilities of tokens: how welcome the words are that begin with them.
+    `reluctance` says which are less welcome behind a word, given by its number, or as the first word of a line
+    (`BEGINNING`). Where only an end word is left to choose, walks and end words are paired so that they suit each other
+    best. With `opening` every line begins with those words, and with `comma` one stands behind them.
     """
     if not starts:
         return []
@@ -352,6 +370,9 @@ def sample(
             options = walk.start.search.options(walk.state)
             if not len(options.tokens):
                 continue
+            before = BEGINNING if walk.state == _FIRST else options.word
+            if before in reluctance:
+                likings[row, reluctance[before].places] -= reluctance[before].costs
             liked = likings[row, options.places]
             if options.ending:
                 num_ending += 1
@@ -383,7 +404,7 @@ def sample(
         for row, pick, log_prob in moves:
             search = walks[row].start.search
             options = search.options(walks[row].state)
-            walk = walks[row].step(options, pick, log_prob, float(bias[options.tokens[pick]]))
+            walk = walks[row].step(options, pick, log_prob, float(likings[row, options.places[pick]]))
             final = search.options(walk.state).final
             if final >= 0:
                 found.append(walk.finish(final))
@@ -400,7 +421,7 @@ def sample(
 def _begin(start: Start, vocabulary: Vocabulary, opening: Sequence[int], *, comma: bool) -> "_Walk":
     """Return a walk that has taken the opening words, whose log probabilities are left out of account."""
     if not opening:
-        return _Walk(start, (_START, 0, 0))
+        return _Walk(start, _FIRST)
     tokens = vocabulary.beginning(opening)
     used = sum(vocabulary.words[word].num_syllables for word in opening)
     words, commas = tuple(opening), tuple[int, ...]()
@@ -439,18 +460,17 @@ class _Walk:
     commas: tuple[int, ...] = ()
     tokens: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
-    liking: float = 0.0  # sum of log probabilities and bias
+    liking: float = 0.0  # sum of log probabilities and of how welcome the tokens are
     num_fixed: int = 0
 
-    def step(self, options: _Options, pick: int, log_prob: float, bias: float) -> "_Walk":
+    def step(self, options: _Options, pick: int, log_prob: float, liked: float) -> "_Walk":
         word = options.word if pick >= options.num_going_on else -1
         words = self.words if word < 0 else (*self.words, word)
         commas = (*self.commas, len(words) - 1) if pick == options.comma else self.commas
         tokens = (*self.tokens, int(options.tokens[pick]))
-        liking = self.liking + log_prob + bias
-        return _Walk(
-            self.start, options.state(pick), words, commas, tokens, (*self.log_probs, log_prob), liking, self.num_fixed
-        )
+        log_probs = *self.log_probs, log_prob
+        liking = self.liking + liked
+        return _Walk(self.start, options.state(pick), words, commas, tokens, log_probs, liking, self.num_fixed)
 
     def finish(self, word: int) -> Candidate:
         start = self.start

@@ -60,6 +60,7 @@ def test_two_processes_share_the_lyrics_and_a_last_call_measures_them(
     assert table["ours"]["form as asked, %"] == 100
     assert table["ours"]["exact syllables, % of lines"] == 0
     assert table["ours"]["identity rhymes, % of lines"] == 100
+    assert table["ours"]["the same, lines that come back counted once"] == 0.1667  # "the rain" once in each of six
 
 
 def test_the_base_model_is_sampled_as_carefully_as_ours_or_loosely(

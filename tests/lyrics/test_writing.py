@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from lyrics.errors import RequestError
+from lyrics.lm import carry_out
 from lyrics.mood import find_mood
 from lyrics.parse import parse_lyrics
+from lyrics.prompt import cue_end
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
+from lyrics.writing.habits import START, habit, read_habits
 from lyrics.writing.hook import is_telling, theme_phrases, weakness
 from lyrics.writing.images import plan_images
 from lyrics.writing.line import Effort
 from lyrics.writing.plan import check, lay_out, may_end
 from lyrics.writing.request import Request, parse_form, resolve
 from lyrics.writing.rewrite import find_place, rewrite
-from lyrics.writing.search import LineSearch, Vocabulary, fits_metre
+from lyrics.writing.search import BEGINNING, LineSearch, Reluctance, Start, Vocabulary, fits_metre, sample
 from lyrics.writing.voice import Voice
 from lyrics.writing.words import closeness, colours_people, lexicon, rhymes_with, stem, sung_phrase
 from lyrics.writing.writer import WrittenLyrics, write
@@ -191,6 +194,33 @@ def test_a_phrase_leaves_its_words_free(model: Any) -> None:
         _, inside = vocabulary.nodes[vocabulary.number["by"]]
         going_on.append(search.options((1, inside, 2)).num_going_on)
     assert going_on[0] == going_on[1]
+
+
+def test_no_line_has_what_the_writer_is_very_reluctant_to_write(model: Any) -> None:
+    vocabulary = Vocabulary(lexicon(), model)
+    search = LineSearch(vocabulary, 6, "free", [vocabulary.number[word] for word in ("door", "night", "train")])
+    no_bias = np.zeros(model.num_tokens, np.float32)
+
+    def lines(reluctance: dict[int, Reluctance]) -> list[list[str]]:
+        starts = [Start(search, 24, tuple(model.encode(cue_end())))]
+        prefix = model.read(None, "rain\n")
+        source = np.random.default_rng(0)
+        found = carry_out(sample(starts, model, prefix, source, 0.2, no_bias, reluctance=reluctance))
+        return [[vocabulary.words[word].text for word in candidate.words] for candidate in found]
+
+    first, second, *_ = lines({})[0]
+    number = vocabulary.number[first.lower()]
+    token = vocabulary.inside_tokens[vocabulary.number[second.lower()]][0]
+    behind = {number: Reluctance.of({token: 99.0}, vocabulary)}
+    assert not any([first, second] in map(list, itertools.pairwise(line)) for line in lines(behind))
+    beginning = {BEGINNING: Reluctance.of({vocabulary.start_tokens[number][0]: 99.0}, vocabulary)}
+    assert first not in {line[0] for line in lines(beginning)}
+
+
+def test_habits_are_pairs_that_lines_can_have() -> None:
+    words = {word.text.lower() for word in lexicon()} | {START}
+    assert all(strength > 0 and {first, second} <= words for (first, second), strength in read_habits().items())
+    assert habit(["i", "could"]) > habit(["an", "orchard", "gate"]) == 0
 
 
 def test_moods_are_heard(model: Any) -> None:
