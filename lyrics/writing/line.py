@@ -67,8 +67,8 @@ class Effort:
     candidates: int = 18  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
-    good: float = -5.8  # a score of a hook, or of a line that rhymes, that needs no further round
-    fair: float = -5.8  # the same for other lines
+    good: float = -5.9  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -5.9  # the same for other lines
     examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.85
@@ -106,7 +106,7 @@ class Weights:
     drift: float = 0.8  # somebody new, or another time (lyrics/writing/voice.py)
     comma: float = 0.15
     tag: float = 0.6  # a word or two behind a comma, to fill the line up to its rhyme: ", I know"
-    slant: float = 1.5  # a slant rhyme where a perfect one may stand
+    slant: float = 2.0  # a slant rhyme where a perfect one may stand
     stray: float = 0.5  # a rhyme with a line that it should not rhyme with
     promise: float = 0.5  # while choosing an end word: how welcome its rhymes are
     kept_promise: float = 0.1  # the same for a line that stands to be chosen
