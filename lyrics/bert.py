@@ -23,6 +23,15 @@ class BertEncoder:
         self._num_heads = num_heads
         self._num_layers = sum(name.endswith(".attention.self.query.weight") for name in weights)
 
+    def adapted(self, parts: Mapping[str, tuple[Floats, Floats]]) -> "BertEncoder":
+        """Return an encoder like this one with changes of low rank (Hu et al. 2021, arXiv:2106.09685).
+
+        `parts` has for the name of a layer ("encoder.layer.0.output.dense") two matrices, (out, rank) and (rank, in),
+        whose product is added to its weight.
+        """
+        changed = {f"{name}.weight": self._weights[f"{name}.weight"] + up @ down for name, (up, down) in parts.items()}
+        return BertEncoder({**self._weights, **changed}, self._num_heads)
+
     def __call__(self, texts: Sequence[Sequence[int]]) -> list[Floats]:
         """Return the last states of each text, (pieces, E); no text may be empty."""
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))

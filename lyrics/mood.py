@@ -7,8 +7,8 @@ words count a few signs that need no dictionary: exclamation marks, words said t
 negations. `data/mood.json` holds their weights, fitted by scripts/train_mood.py on couplets labelled for this project;
 data/mood.CARD.md has the scores. Means are drawn towards the middle while few words are known.
 
-Words alone miss what stands between the lines; `lyrics.meaning` reads the mood from sentence embeddings too, which
-`analyze` does where their model is installed.
+Words alone miss what stands between the lines; `lyrics.meaning` lets a sentence encoder read them, which `analyze`
+does where it is installed.
 """
 
 import json

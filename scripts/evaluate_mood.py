@@ -1,7 +1,7 @@
 """Measure how often the quadrant of a mood (glad or sad, excited or calm) is right, on labelled passages.
 
     python scripts/evaluate_mood.py                    # the passages in tests/data/mood
-    python scripts/evaluate_mood.py --meaning          # the same by sentence embeddings
+    python scripts/evaluate_mood.py --meaning          # the same by the sentence encoder
     python scripts/evaluate_mood.py --deep             # by the language model too
     python scripts/evaluate_mood.py --wrong FILE.tsv   # one file, and the passages that are judged wrongly
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, default=sorted(FOLDER.glob("*.tsv")))
     parser.add_argument("--wrong", action="store_true", help="print the passages that are judged wrongly")
-    parser.add_argument("--meaning", action="store_true", help="read the mood from sentence embeddings")
+    parser.add_argument("--meaning", action="store_true", help="let the sentence encoder read the mood")
     parser.add_argument("--deep", action="store_true", help="let the language model read it too")
     options = parser.parse_args()
     judge = find_mood
@@ -57,10 +57,6 @@ def main() -> None:
     print(f"{'file':12} {'passages':>8} {'quadrant':>9} {'valence':>8} {'energy':>7}")
     for path in options.files:
         passages = read_passages(path)
-        if options.deep or options.meaning:
-            from lyrics.embedding import embed
-
-            embed([line for passage in passages for line in passage.text.split("\n")])  # in batches, remembered
         right: Counter[str] = Counter()
         wrong = []
         for passage in passages:

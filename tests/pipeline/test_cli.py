@@ -265,10 +265,10 @@ def test_analyzing_never_imports_torch(lyrics: Path, arguments: list[str]) -> No
 
 
 def test_reading_by_meaning_without_the_extra_names_it(lyrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lyrics import embedding
+    from lyrics import embedding, meaning
 
-    embedding._load.cache_clear()
-    monkeypatch.setattr(embedding, "_memory", type(embedding._memory)())
+    embedding.load_encoder.cache_clear()
+    meaning.load_mood_model.cache_clear()
     monkeypatch.setattr("lyrics.errors.find_spec", lambda package: None)
     result = CliRunner().invoke(app, ["analyze", str(lyrics), "--deep"])
     assert result.exit_code == 1
