@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from lyrics.document import Line, Lyrics, Role, Section
-from lyrics.form import Guess, Uneven, find_refrains, find_uneven, guess_roles
 from lyrics.mood import Mood, find_mood
 from lyrics.prosody import Metre, find_metre
 from lyrics.rhyme import Rhyme, find_rhymes, rhyme_scheme
-from lyrics.singability import Warning, find_warnings
 from lyrics.themes import Theme, find_themes
-from lyrics.viewpoint import PointOfView, find_point_of_view
+
+if TYPE_CHECKING:
+    from lyrics.form import Guess, Uneven
+    from lyrics.singability import Warning
+    from lyrics.viewpoint import PointOfView
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class SectionAnalysis:
     rhyme_scheme: str  # "ABAB", "-A-A"; "" in a section without words
     rhyme_labels: tuple[str, ...]
     rhyme_words: tuple[tuple[str, ...], ...]  # the words that carry each rhyme, "A" first
-    guess: Guess | None  # what the section may be, where it has no tag and is more than the verse it is taken for
+    guess: "Guess | None"  # what the section may be, where it has no tag and is more than the verse it is taken for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
-    """What can be read off the lyrics; `dataclasses.asdict` makes it JSON."""
+class Outline:
+    """What a song is composed by."""
 
     title: str | None
     sections: tuple[SectionAnalysis, ...]
@@ -67,18 +70,24 @@ class Analysis:
     foot: str
     mood: Mood
     themes: tuple[Theme, ...]  # at most three, the strongest first
-    point_of_view: PointOfView
     hook: Hook | None  # None if no line is sung twice
-    refrains: tuple[str, ...]  # lines that begin or end several sections
-    uneven: tuple[Uneven, ...]  # lines that break a parallel by their number of syllables
-    warnings: tuple[Warning, ...]  # what will be hard to sing
     num_lines: int  # as sung, repeats included, like the next two
     num_words: int
     num_syllables: int
 
 
-def analyze(lyrics: Lyrics, *, judge_mood: Callable[[Sequence[Line]], Mood] = find_mood) -> Analysis:
-    """Analyze parsed lyrics; `judge_mood` may be `lyrics.meaning.find_deep_mood`.
+@dataclass(frozen=True, slots=True)
+class Analysis(Outline):
+    """What can be read off the lyrics; `dataclasses.asdict` makes it JSON."""
+
+    point_of_view: "PointOfView"
+    refrains: tuple[str, ...]  # lines that begin or end several sections
+    uneven: "tuple[Uneven, ...]"  # lines that break a parallel by their number of syllables
+    warnings: "tuple[Warning, ...]"  # what will be hard to sing
+
+
+def outline(lyrics: Lyrics, *, judge_mood: Callable[[Sequence[Line]], Mood] = find_mood) -> Outline:
+    """Read off parsed lyrics what composing asks for; sections have no `guess`.
 
     Raises ValueError if they have no lines (`parse_lyrics` never gives such lyrics).
     """
@@ -88,31 +97,49 @@ def analyze(lyrics: Lyrics, *, judge_mood: Callable[[Sequence[Line]], Mood] = fi
     originals = [section for section in lyrics.sections if section.lines and section.repeat_of is None]
     metres = {section.id: find_metre(section.lines) for section in originals}
     rhymes = {section.id: find_rhymes(section.lines) for section in originals}
-    guesses = guess_roles(lyrics)
     sections = []
     for section in lyrics.sections:
         original = section.repeat_of or section.id
-        sections.append(_section(section, metres.get(original), rhymes.get(original, ()), guesses.get(section.id)))
+        sections.append(_section(section, metres.get(original), rhymes.get(original, ())))
     whole = find_metre([line for section in originals for line in section.lines])
-    return Analysis(
+    return Outline(
         title=lyrics.title,
         sections=tuple(sections),
         metre=whole.name,
         foot=whole.foot,
         mood=judge_mood(sung),
         themes=find_themes(sung),
-        point_of_view=find_point_of_view(sung),
         hook=_hook(lyrics),
-        refrains=tuple(line.text for line in find_refrains(lyrics)),
-        uneven=find_uneven(lyrics),
-        warnings=tuple(warning for section in originals for warning in find_warnings(section.lines)),
         num_lines=len(sung),
         num_words=sum(len(line.words) for line in sung),
         num_syllables=sum(len(line.syllables) for line in sung),
     )
 
 
-def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...], guess: Guess | None) -> SectionAnalysis:
+def analyze(lyrics: Lyrics, *, judge_mood: Callable[[Sequence[Line]], Mood] = find_mood) -> Analysis:
+    """Analyze parsed lyrics; `judge_mood` may be `lyrics.meaning.find_deep_mood`.
+
+    Raises ValueError if they have no lines (`parse_lyrics` never gives such lyrics).
+    """
+    from lyrics.form import find_refrains, find_uneven, guess_roles
+    from lyrics.singability import find_warnings
+    from lyrics.viewpoint import find_point_of_view
+
+    read = outline(lyrics, judge_mood=judge_mood)
+    guesses = guess_roles(lyrics)
+    originals = [section for section in lyrics.sections if section.lines and section.repeat_of is None]
+    values = {field.name: getattr(read, field.name) for field in fields(read)}
+    values["sections"] = tuple(replace(section, guess=guesses.get(section.id)) for section in read.sections)
+    return Analysis(
+        **values,
+        point_of_view=find_point_of_view([line for section in lyrics.sections for line in section.lines]),
+        refrains=tuple(line.text for line in find_refrains(lyrics)),
+        uneven=find_uneven(lyrics),
+        warnings=tuple(warning for section in originals for warning in find_warnings(section.lines)),
+    )
+
+
+def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...]) -> SectionAnalysis:
     lines: tuple[LineAnalysis, ...] = ()
     if metre is not None:
         lines = tuple(
@@ -145,7 +172,7 @@ def _section(section: Section, metre: Metre | None, rhymes: tuple[Rhyme, ...], g
         rhyme_scheme=rhyme_scheme(rhymes),
         rhyme_labels=tuple(rhyme.label for rhyme in rhymes),
         rhyme_words=_rhyme_words(rhymes),
-        guess=guess,
+        guess=None,
     )
 
 

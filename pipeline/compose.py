@@ -9,7 +9,7 @@ from pathlib import Path
 from align.meter import Meter
 from align.rhythm import LineRhythm, Rhythm
 from align.search import align_lyrics
-from lyrics.analysis import analyze
+from lyrics.analysis import outline
 from lyrics.document import Line, Lyrics, LyricsError, Section, Word
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
@@ -158,7 +158,7 @@ def draft(
     lyrics = parse_lyrics(text, Pronouncer(pronunciations)) if isinstance(text, str) else text
     if backing == "skip":
         lyrics = _without_backing(lyrics)
-    analysis = analyze(lyrics)
+    analysis = outline(lyrics)
     with _settings_errors():
         chosen = choose_settings(
             lyrics,

@@ -17,7 +17,7 @@ from align.corpus import CorpusNote, CorpusSong, CorpusSyllable
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from align.search import PhraseRhythm, align_lyrics
-from lyrics.analysis import analyze
+from lyrics.analysis import outline
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
@@ -239,7 +239,7 @@ def _with_words(tune: Tune, laid: _Laid, lyrics: Lyrics, num_bars: int | None, s
             parts = plan_parts(len(here), is_closed(tune.notes, tune.key) or index > 0, rng)
             for place, (number, part) in enumerate(zip(here, parts, strict=True)):
                 echoes[count + number] = _echo(part, place, count + number, laid, rng)
-    rhymes = tuple(section.rhyme_labels for section in analyze(lyrics).sections)
+    rhymes = tuple(section.rhyme_labels for section in outline(lyrics).sections)
     return _Draft(lyrics.sections, lines, tuple(spans), end, echoes, rhymes)
 
 

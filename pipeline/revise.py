@@ -14,7 +14,7 @@ import numpy as np
 from align.meter import GRID
 from align.rhythm import LineRhythm, Rhythm, RhythmNote
 from align.search import align_line, keeps_rhythm
-from lyrics.analysis import analyze
+from lyrics.analysis import outline
 from lyrics.document import Line, Lyrics, LyricsError
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
@@ -299,7 +299,7 @@ def _rhyme(song: Song, identifier: str, line: Line) -> str:
     timed = rhythm.lines[number]
     if not all(syllable.phones for other in lyrics.sections[timed.section].lines for syllable in other.syllables):
         return "-"  # a tune without words, or with words of an unknown sound, around it
-    fresh = analyze(_with_words(lyrics, timed, line)).sections[timed.section].rhyme_labels
+    fresh = outline(_with_words(lyrics, timed, line)).sections[timed.section].rhyme_labels
     mine = fresh[timed.line]
     old = [sung.rhyme for sung in song.sections[timed.section].lines]
     if mine == "-":

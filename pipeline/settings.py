@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from align.meter import Meter
-from lyrics.analysis import Analysis
+from lyrics.analysis import Outline
 from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
 from melody.theory import Key, spell
@@ -63,7 +63,7 @@ class Settings:
 
 def choose_settings(
     lyrics: Lyrics,
-    analysis: Analysis,
+    analysis: Outline,
     *,
     key: str | Key | None = None,
     tempo: float | None = None,
@@ -174,7 +174,7 @@ def _share(seed: int, name: str, lyrics: Lyrics) -> float:
     return derived_seed(seed, f"settings.{name}/{first}") / 2**64
 
 
-def _title(lyrics: Lyrics, analysis: Analysis) -> tuple[str, str]:
+def _title(lyrics: Lyrics, analysis: Outline) -> tuple[str, str]:
     """Name a song by its own title, else by the line sung most often, else by its first words."""
     if lyrics.title:
         return lyrics.title, "as the lyrics say"
@@ -197,7 +197,7 @@ def _short(line: str) -> str:
     return " ".join(words).strip(_MARKS + " ") or "Untitled"
 
 
-def _style(lyrics: Lyrics, analysis: Analysis) -> tuple[str, str]:
+def _style(lyrics: Lyrics, analysis: Outline) -> tuple[str, str]:
     refrains = {Role.CHORUS: "chorus", Role.HOOK: "hook", Role.PRE_CHORUS: "pre-chorus", Role.BRIDGE: "bridge"}
     for section in lyrics.sections:
         if section.tagged and section.role in refrains:
@@ -216,7 +216,7 @@ def _style(lyrics: Lyrics, analysis: Analysis) -> tuple[str, str]:
     return "folk", "no section is tagged as a chorus"
 
 
-def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
+def _meter(lyrics: Lyrics, analysis: Outline, seed: int) -> tuple[Meter, str]:
     """Triple feet (anapests, dactyls) ask for a triple metre, all others go into 4/4.
 
     Sections vote with their syllables and with how well their foot fits.
@@ -241,7 +241,7 @@ def _meter(lyrics: Lyrics, analysis: Analysis, seed: int) -> tuple[Meter, str]:
 
 
 def _key(
-    lyrics: Lyrics, analysis: Analysis, low: int, high: int, style: str, seed: int, mode: str | None
+    lyrics: Lyrics, analysis: Outline, low: int, high: int, style: str, seed: int, mode: str | None
 ) -> tuple[Key, str]:
     """Choose a tonic that lies well in the voice, and the mode by the mood of the words if none is given."""
     mood = analysis.mood
@@ -276,7 +276,7 @@ def _key(
     return chosen, f"{why}; {spell(chosen.tonic, chosen.fifths)} suits the voice"
 
 
-def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple[float, str]:
+def _tempo(lyrics: Lyrics, analysis: Outline, meter: Meter, seed: int) -> tuple[float, str]:
     energy = analysis.mood.energy
     base, gain = _TEMPO[str(meter)]
     theme = analysis.themes[0] if analysis.themes else None
@@ -292,7 +292,7 @@ def _tempo(lyrics: Lyrics, analysis: Analysis, meter: Meter, seed: int) -> tuple
     return tempo, f"the words are neither calm nor excited{about}"
 
 
-def _examples(analysis: Analysis, sign: int, *, energy: bool = False) -> str:
+def _examples(analysis: Outline, sign: int, *, energy: bool = False) -> str:
     """Name up to three words that carry the mood most: " (alone, cold)"."""
     ranked = [
         (word.count * sign * (word.energy if energy else word.valence), word.word) for word in analysis.mood.words
