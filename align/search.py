@@ -1,11 +1,12 @@
 """Syllables to rhythm: an exact search over a grid of sixteenths, scored by what singers do.
 
-Hard rules hold by construction. Every line owns a whole number of bars, and the windows of all lines are shifted left
-by the song's pick-up allowance P, so that they tile: a line that begins at bar line S with n bars sings only in
-[S - P, S + n * bar - P). Inside its window a line's syllables are placed in order by forward filtering and backward
-sampling over (syllable, onset, interval before): the backward pass sums the scores of all ways to go on, the forward
-pass draws one of them, sharper than the learned probabilities by a temperature. The scores are the learned ones of
-`align.scorer` plus prosody weights, because the songs set words a little less carefully than we want to.
+Hard rules hold by construction. Every line owns a whole number of bars. Which lines begin with a pick-up is drawn
+first, so that the windows of all lines tile: a line that begins at bar line S with n bars and a pick-up of at most P
+sings only in [S - P, S + n * bar - Q), where Q is the pick-up of the line after it. Inside its window a line's
+syllables are placed in order by forward filtering and backward sampling over (syllable, onset, interval before): the
+backward pass sums the scores of all ways to go on, the forward pass draws one of them, sharper than the learned
+probabilities by a temperature. The scores are the learned ones of `align.scorer` plus prosody weights, because the
+songs set words a little less carefully than we want to.
 
 Lines that stand at the same place of parallel sections, and pairs of lines inside a stanza, are solved together: one
 rhythm that suits all of them. Where syllables differ, the later line is drawn towards the earlier one's rhythm.
@@ -69,7 +70,7 @@ _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 _SMALLEST = 1e-20  # of weights, beside the largest of the step after them
 _LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
-ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17)  # sixteenths
+ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17, 21, 25, 29)  # sixteenths
 _LONG_END = 20  # sixteenths; no last note is too long that is no longer than this
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
@@ -101,8 +102,38 @@ class SearchConfig:
     closing_spread: float = 0.3  # how songs differ in it
     last_downbeat: float = 0.6  # the last note of a section that begins on the first beat of a bar
     overlong: float = -9.0  # per bar of a last note beyond two bars or nearly
-    last_strong: float = 0.4  # a last note that begins on a strong beat
-    keep_onset: float = 1.1  # per onset that an adapted line shares with the line it follows
+    # Added to it, by what a line does: it asks, closes a pair of lines, closes a section.
+    ending_by_close: tuple[tuple[float, ...], ...] = (
+        (0.42, 0.28, 0.32, 0.08, -0.39, -0.33, -1.3, -0.24, -1.14, -0.37, 0.16, 1.3),
+        (0.91, -0.13, 0.41, -0.1, 0.05, 0.13, -1.3, -0.6, -1.3, 0.69, -1.12, 1.3),
+        (-1.3, -1.3, -1.3, 0.0, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
+    )
+    # By style: a syllable, but for the last, on a place of strength 1 to 5.
+    strength_bias: tuple[tuple[float, ...], ...] = (
+        (0.49, 0.32, -0.13, -0.22, -0.06),
+        (0.09, 0.03, -0.05, 0.11, -0.05),
+        (0.18, 0.21, -0.06, 0.16, -0.09),
+        (-0.1, -0.02, -0.09, -0.03, 0.12),
+        (0.3, 0.11, -0.09, -0.07, -0.26),
+    )
+    # By style: a last note that begins on the first beat, on another strong one, elsewhere.
+    last_place: tuple[tuple[float, ...], ...] = (
+        (1.06, -1.01, -0.37),
+        (0.76, -0.03, 0.01),
+        (1.3, -0.82, -1.3),
+        (1.3, -0.7, -1.1),
+        (0.26, 0.68, 0.04),
+    )
+    # By style: a line without a pick-up, with one of up to a beat, with a longer one.
+    pickup_bias: tuple[tuple[float, ...], ...] = (
+        (-0.52, -0.93, 1.3),
+        (-0.02, -0.5, 1.3),
+        (-0.58, -1.25, 1.3),
+        (-0.56, -0.84, 1.3),
+        (-0.32, -0.45, 1.3),
+    )
+    # By style: per onset that an adapted line shares with the line it follows.
+    keep_onset: tuple[float, ...] = (1.6, 1.1, 1.3, 1.3, 1.1)
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: tuple[float, ...] = (0.0, 0.1, 0.16, 0.18, 0.06)  # by style: per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
@@ -112,25 +143,33 @@ class SearchConfig:
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.63, 0.4, 0.33, -0.31, 1.3, 0.42, 0.79, 0.95, 0.27, 0.31, 1.3, -0.63, 1.21),
-        (1.16, 1.06, 1.0, -0.3, -0.05, 0.25, -1.03, 0.08, 1.3, -0.15, 0.18, 0.65, 1.3),
-        (-0.26, -0.16, 0.47, 0.46, 0.74, 1.3, 1.13, 1.3, -0.15, 0.13, 0.2, -0.03, -0.03),
-        (-0.28, -0.19, 1.01, 0.04, 0.39, 0.42, 0.5, 1.3, 1.3, -0.04, 1.29, -0.02, -0.02),
+        (0.62, 0.45, 0.65, -0.32, 1.3, 0.42, 0.6, 0.52, 0.01, 0.1, 1.23, -0.9, 1.27),
+        (0.11, 0.26, 0.7, -0.13, -0.19, 0.12, -0.38, -0.14, 1.3, -0.47, 0.08, 0.95, 1.3),
+        (-0.01, -0.17, 0.51, 0.14, 0.93, 0.88, 0.91, 1.28, -1.28, -0.61, 0.33, -0.55, -0.45),
+        (-0.18, -0.1, 1.3, -0.15, 0.92, -0.26, -0.52, 0.36, 0.23, -0.12, 1.29, -0.13, -0.03),
+    )
+    # Added to it, by style.
+    interval_by_style: tuple[tuple[float, ...], ...] = (
+        (-0.27, -0.07, 0.6, 0.0, 0.68, -0.01, 0.08, -0.25, 0.19, -0.49, 0.09, -0.67, 0.9),
+        (-0.21, -0.07, 0.1, 0.13, -0.14, -0.61, -0.03, -0.1, 0.61, -0.11, 0.1, -0.27, -0.08),
+        (-0.76, -0.47, 0.53, 0.03, 0.26, 0.1, 0.35, -0.09, -0.09, 0.28, 1.1, 1.3, 0.49),
+        (-1.24, -0.26, 1.18, 0.15, 0.52, 0.09, 0.27, -0.67, 0.53, 0.03, -0.64, -0.35, -0.72),
+        (0.68, 0.04, -0.62, -0.5, 0.23, -1.29, -1.3, -1.3, -1.21, -1.15, -0.76, -1.3, -0.82),
     )
     # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (1.3, 0.91, 1.3, 1.3, 1.3, -0.57, -1.3, -1.3, -1.16),
-        (1.3, 1.3, 1.3, -1.19, -1.3, -0.32, -1.3, 0.47, -1.3),
-        (1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.24, -1.3),
-        (1.3, 0.94, -0.38, -0.74, -0.43, -1.29, -1.3, -1.3, -0.69),
+        (-0.07, 0.63, 1.3, 0.98, 1.3, -0.5, -1.3, -1.18, -1.3, -1.09, -1.3, 1.3),
+        (0.26, -0.33, 1.3, -0.75, -1.3, -1.09, -1.3, 0.5, -1.3, 0.46, -1.3, -0.88),
+        (1.3, -0.41, -1.3, -0.91, -1.3, -0.94, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
+        (0.37, 1.3, -0.06, 0.57, -1.27, -1.3, -1.3, -1.3, 0.58, -0.15, 1.3, 1.3),
     )
     # Added to it, by style.
     ending_by_style: tuple[tuple[float, ...], ...] = (
-        (0.64, 1.16, 0.2, 0.61, 0.19, -0.02, -0.71, -1.05, -0.15),
-        (0.76, 0.17, -0.2, -0.19, 0.3, -0.17, -1.11, 0.05, -0.67),
-        (-1.3, -0.24, 0.33, -0.01, -0.18, 0.15, -0.37, 0.3, -1.2),
-        (1.3, 0.13, 0.08, -0.29, -0.19, -0.59, -1.27, -1.12, -1.3),
-        (1.3, -1.16, -1.3, -1.3, -1.3, -1.19, -1.3, -1.3, -1.3),
+        (-1.19, -0.94, -0.15, -0.14, 1.23, -0.14, -1.3, -0.88, -0.57, 1.3, -0.37, 1.3),
+        (1.24, 0.19, 0.53, -0.1, -0.04, -1.0, -1.3, 0.19, -0.5, -1.3, -1.17, 0.26),
+        (-1.3, -1.03, 1.3, 0.01, -0.93, 0.58, -1.3, 0.14, -1.3, -1.3, -1.3, -1.3),
+        (1.04, 0.61, 1.3, 0.22, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -0.87, -0.09),
+        (1.3, -0.13, -1.3, -1.3, -1.3, -1.22, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
     )
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
@@ -149,21 +188,25 @@ class SearchConfig:
     rest_habit: tuple[tuple[float, float], ...] = ((-3.0, 3.2), (-1.2, 3.0), (-4.4, 3.6), (-4.0, 3.0), (1.2, 2.8))
     # The same for rests at punctuation inside a line: songs that rest at the ends of lines do so there, too.
     pause_habit: tuple[float, float] = (-2.0, 2.2)
-    bars_loyalty: float = 6.0  # how much worse a line may fit the bars of its section, or of the line it follows
+    # By style: how much worse a line may fit the bars of its section, or of the line it follows.
+    bars_loyalty: tuple[float, ...] = (3.0, 6.0, 6.0, 6.0, 6.0)
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
     joint: int = 6  # lines of a group whose learned scores are averaged
-    trials: int = 4  # beginnings that are made of a song, of which the critic chooses one
+    trials: int = 4  # beginnings that are made of a song at most, of which the critic chooses one
+    enough: float = 0.3  # what the critic says of one that is gone on with at once
 
 
 CONFIG = SearchConfig()
 # To compare metres, only what singers do with the words counts: no wish for breath, breadth or even statistics.
 _PLAIN = SearchConfig(
-    ending_bias=((0.0,) * 9,) * NUM_METERS,
+    ending_bias=((0.0,) * (len(ENDING_EDGES) + 1),) * NUM_METERS,
     breadth=(0.0,) * NUM_METERS,
     interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
-    ending_by_style=((0.0,) * 9,) * len(STYLES),
+    ending_by_style=((0.0,) * (len(ENDING_EDGES) + 1),) * len(STYLES),
+    interval_by_style=((0.0,) * len(INTERVALS),) * len(STYLES),
     downbeat=0.0,
-    last_strong=0.0,
+    strength_bias=((0.0,) * 5,) * len(STYLES),
+    last_place=((0.0, 0.0, 0.0),) * len(STYLES),
 )
 
 
@@ -196,17 +239,21 @@ def align_lyrics(
     learned = _Learned(load_scorer(), meter, STYLES.index(style), config)
     slots = _slots(lyrics, learned.scorer)
     groups, group_of = _group(slots, seeds, after)
+    following = _following(slots, group_of)
     opening = count_opening([slot.section for slot in slots])
     trials = config.trials if opening else 1
-    best, best_worth = _begin(lyrics, learned, slots, groups, group_of, opening, seeds, after, 0, trials > 1)
+    best, best_worth = _begin(lyrics, learned, slots, groups, group_of, following, opening, seeds, after, 0, trials > 1)
     for trial in range(1, trials):
-        begun, worth = _begin(lyrics, learned, slots, groups, group_of, opening, seeds, after, trial, True)
+        if best_worth >= config.enough:
+            break
+        begun, worth = _begin(lyrics, learned, slots, groups, group_of, following, opening, seeds, after, trial, True)
         if worth > best_worth:
             best, best_worth = begun, worth
     search, pickup = best.search, best.pickup
     begun_groups = len(best.groups)
     groups[:begun_groups] = best.groups
     search.choose_bars(slots[opening:], groups, group_of, pickup)
+    search.choose_pickups(groups, begun_groups, following, pickup, seeds)
     for group in groups[begun_groups:]:
         reference = None if group.reference is None else groups[group.reference]
         search.solve(group, reference, pickup, np.random.Generator(np.random.PCG64(seeds[group.leader])))
@@ -228,6 +275,7 @@ def _begin(
     slots: Sequence["_Slot"],
     groups: Sequence["_Group"],
     group_of: Mapping[tuple[int, int], int],
+    following: "Mapping[int, set[int | None]]",
     opening: int,
     seeds: Mapping[str, int],
     after: Sequence[PhraseRhythm],
@@ -257,6 +305,7 @@ def _begin(
         for number, group in enumerate(groups[:num_groups])
     ]
     search.choose_bars(first, begun, group_of, pickup)
+    search.choose_pickups(begun, len(after), following, pickup, seeds)
     for group in begun[len(after) :]:
         reference = None if group.reference is None else begun[group.reference]
         search.solve(group, reference, pickup, draws(seeds[group.leader]))
@@ -292,8 +341,7 @@ def align_line(
     search = _Search(_Learned(load_scorer(), meter, STYLES.index(style)))
     phrases = _phrases(line_features(words_of_line(line), search.scorer.tables["prominence"]))
     search.draw_manner(np.random.Generator(np.random.PCG64(seed)), [len(phrase.classes) for phrase in phrases], others)
-    allowance = pickup // GRID
-    search.early = early // GRID
+    allowance, late = pickup // GRID, num_bars * search.bar - end // GRID
     counts = [len(phrase.classes) for phrase in phrases]
     options = [
         bars
@@ -306,9 +354,9 @@ def align_line(
     bars = max(options, key=lambda bars: sum(map(search.bars_score, counts, bars)))
     for attempt in range(_TRIES):
         rng = np.random.Generator(np.random.PCG64([seed, attempt] if attempt else seed))
-        group = _Group("", [tuple(phrases)], bars=list(bars))
+        group = _Group("", [tuple(phrases)], bars=list(bars), early=early // GRID, late=max(0, late))
         search.solve(group, None, allowance, rng)
-        if group.onsets[0][0] * GRID >= -early and _sound(group.onsets, bars, search.bar, allowance):
+        if _sound(group, search.bar, allowance):
             break
     else:
         return None
@@ -345,12 +393,13 @@ def _roomy(syllables: int, window: int, unit: int) -> bool:
     return syllables + unit // 2 + 1 <= window
 
 
-def _sound(onsets: Sequence[tuple[int, ...]], bars: Sequence[int], bar: int, allowance: int) -> bool:
+def _sound(group: "_Group", bar: int, allowance: int) -> bool:
     """Whether every phrase keeps to its bars, which it cannot where there are too many syllables."""
-    return all(
-        all(a < b for a, b in pairwise(phrase)) and -allowance <= phrase[0] and phrase[-1] + 2 <= n * bar - allowance
-        for phrase, n in zip(onsets, bars, strict=True)
-    )
+    for index, (phrase, bars) in enumerate(zip(group.onsets, group.bars, strict=True)):
+        early, late = group.room(index, allowance)
+        if any(a >= b for a, b in pairwise(phrase)) or phrase[0] < -early or phrase[-1] + 2 > bars * bar - late:
+            return False
+    return True
 
 
 def keeps_rhythm(one: Line, other: Line) -> bool:
@@ -412,9 +461,21 @@ class _Group:
     reference: int | None = None  # an earlier group whose rhythm this one adapts
     closes: int = 0  # as in _Slot, 0: not known
     bars: list[int] = field(default_factory=list)  # of each phrase, in bars of the metre
+    early: int | None = None  # sixteenths before its first bar line with which it may begin, once that is decided
+    upbeat: bool = False  # whether it does
+    late: int | None = None  # sixteenths before the bar line after it that belong to what follows
     onsets: list[tuple[int, ...]] = field(default_factory=list)  # of each phrase, sixteenths from its first bar line
     pieces: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # of all its syllables but the last
     endings: list[Ending] = field(default_factory=list)  # of the last one
+
+    def room(self, index: int, pickup: int) -> tuple[int, int]:
+        """Sixteenths before the first bar line of a phrase, and before the one after it, that are its own and are not.
+
+        Phrases inside a line have the `pickup` that the song allows.
+        """
+        early = self.early if index == 0 and self.early is not None else pickup
+        late = self.late if index == len(self.bars) - 1 and self.late is not None else pickup
+        return early, late
 
 
 def _slots(lyrics: Lyrics, scorer: RhythmScorer) -> list[_Slot]:
@@ -550,6 +611,15 @@ def _group(
     return groups, group_of
 
 
+def _following(slots: Sequence[_Slot], group_of: Mapping[tuple[int, int], int]) -> dict[int, set[int | None]]:
+    """Find the groups that follow each group inside sections; None where it ends one."""
+    following: dict[int, set[int | None]] = {}
+    for slot in slots:
+        here, after = group_of[slot.section, slot.line], group_of.get((slot.section, slot.line + 1))
+        following.setdefault(here, set()).add(after)
+    return following
+
+
 @cache
 def _held_over(meter: Meter) -> Floats:
     """For every place and interval, by how much the strongest place inside the interval is stronger than its start."""
@@ -565,6 +635,15 @@ def _held_over(meter: Meter) -> Floats:
     return np.array(inside, dtype=np.float32)
 
 
+def pickup_allowances(meter: Meter) -> tuple[int, ...]:
+    """Return the pick-ups that lines may have, in sixteenths."""
+    if meter.numerator == 2:
+        return 0, 2, 4
+    return (0, 2, 6) if meter.denominator == 8 else (0, 4, 8)
+
+
+_STARTS = np.arange(START_LOW, START_LOW + NUM_STARTS)  # where lines may begin
+_OF_PICKUPS = 0xA11  # beside the seed of a line: the draw of its pick-up
 _LONGEST_GAP = 64  # sixteenths; a bar line and a half bar lie in any of them
 
 
@@ -589,15 +668,29 @@ class _Learned:
         self.style = style
         self.kind = meter_class(meter)
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
+        self.bias += np.array(config.interval_by_style[style], dtype=np.float32)
         self.values: dict[tuple[LineFeatures, int, int], float] = {}  # see _Search.value
-        self._arcs: dict[tuple[tuple[LineFeatures, ...], int, int], tuple[Floats, Floats]] = {}
+        self._starts: dict[tuple[LineFeatures, int], Floats] = {}
+        self._arcs: dict[tuple[tuple[LineFeatures, ...], int, tuple[int, int]], tuple[Floats, Floats]] = {}
 
-    def arcs(self, members: Sequence[LineFeatures], bars: int, pickup: int, grid: "_Grid") -> tuple[Floats, Floats]:
+    def starts(self, phrase: LineFeatures, bars: int) -> Floats:
+        """Score the places where a phrase of so many bars may begin, (NUM_STARTS,)."""
+        found = self._starts.get((phrase, bars))
+        if found is None:
+            bar = scored_bar(self.meter)
+            scored = bars * (self.meter.bar_ticks // GRID) // bar
+            found = self._starts[phrase, bars] = self.scorer.starts(phrase, self.kind, self.style, scored, bar)
+            found.flags.writeable = False
+        return found
+
+    def arcs(
+        self, members: Sequence[LineFeatures], bars: int, room: tuple[int, int], grid: "_Grid"
+    ) -> tuple[Floats, Floats]:
         """Score the intervals of phrases that are sung alike, [n - 1, K, D, B]: learned scores and word stress.
 
         The second array has the weights that follow from the scores at the temperature.
         """
-        key = tuple(members), bars, pickup
+        key = tuple(members), bars, room
         found = self._arcs.get(key)
         if found is None:
             if len(self._arcs) >= _KEPT:
@@ -648,11 +741,13 @@ class _Search:
         self.shortest = 1 if meter.numerator == 2 or meter.denominator == 8 else 2  # sixteenths in a melisma
         self.unit = 2 if meter.denominator == 8 else 4  # the notated beat
         self.breadth = config.breadth[self.kind]
-        self.early: int | None = None  # sixteenths before its first bar line that a line may use; None: all
         self.fits: dict[int, list[dict[int, float]]] = {}  # by group: how well its phrases fit numbers of bars
         self.manner: Manner | None = None  # of the song, once it is drawn
         self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
         self.ending_bias += np.array(config.ending_by_style[style], dtype=np.float32)
+        self.ending_by_close: Floats = np.array(config.ending_by_close, dtype=np.float32)
+        self.strength_bias: Floats = np.array((0.0, *config.strength_bias[style]), dtype=np.float32)
+        self.last_place: Floats = np.array(config.last_place[style], dtype=np.float32)
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
         self.sung: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)  # how often, in this song
         self.own = 0.0  # weight of what was sung
@@ -667,9 +762,7 @@ class _Search:
 
     def pickup_allowance(self, lines: Sequence[tuple[LineFeatures, ...]]) -> int:
         """Choose the pick-up allowance P (sixteenths) that serves the lines best."""
-        allowances = {4: (0, 4, 8), 8: (0, 2, 6)}[self.meter.denominator]
-        if self.meter.numerator == 2:
-            allowances = (0, 2, 4)
+        allowances = pickup_allowances(self.meter)
         scores = [-self.config.pickup_cost[self.style] * len(lines) * allowance / self.unit for allowance in allowances]
         for line in lines:
             bars = self._likely_bars(len(line[0].classes))
@@ -682,6 +775,58 @@ class _Search:
         """Return the pick-up allowance that a tune's own phrases have."""
         early = max(0, -min(phrase.onsets[0] for phrase in phrases if phrase.onsets))
         return min(-(-early // self.unit) * self.unit, self.bar - self.unit)
+
+    def choose_pickups(
+        self,
+        groups: Sequence[_Group],
+        first: int,
+        following: Mapping[int, set[int | None]],
+        pickup: int,
+        seeds: Mapping[str, int],
+    ) -> None:
+        """Decide for every group from the `first` on whether it begins with a pick-up, of at most `pickup` sixteenths.
+
+        What follows a section, or is not among the groups yet, has room for any pick-up.
+        """
+        allowances = [allowance for allowance in pickup_allowances(self.meter) if allowance <= pickup]
+        if pickup not in allowances:
+            allowances.append(pickup)  # of a tune that goes on
+        for group in groups[first:]:
+            reference = None if group.reference is None else groups[group.reference]
+            chances = self._pickup_chances(group, allowances, None if reference is None else reference.early)
+            chance = np.random.Generator(np.random.PCG64([seeds[group.leader], _OF_PICKUPS])).random()
+            group.early = allowances[int((chances <= chance * chances[-1]).sum())]
+            group.upbeat = group.early > 0
+        # A line that has no time to spare at its end begins so much earlier.
+        changed = True
+        while changed:
+            changed = False
+            for number, group in enumerate(groups[first:], first):
+                group.late = max(
+                    groups[after].early or 0 if after is not None and after < len(groups) else pickup
+                    for after in following[number]
+                )
+                if len(group.bars) == 1 and group.early is not None:
+                    spare = group.bars[0] * self.bar - self._needed(len(group.members[0][0].classes))
+                    needed = min(pickup, group.late - spare)
+                    if group.early < needed:
+                        group.early = min(allowance for allowance in allowances if allowance >= needed)
+                        changed = True
+
+    def _pickup_chances(self, group: _Group, allowances: Sequence[int], usual: int | None) -> NDArray[np.float64]:
+        """Weigh the pick-ups that a group may have, added up; the `usual` one is that of the line that it follows."""
+        config = self.config
+        strength = self.strengths[_STARTS % self.bar]
+        first = np.mean([_UNARY[member[0].classes[0]] for member in group.members])
+        scores = self._starts([member[0] for member in group.members[: config.joint]], group.bars[0])
+        scores = scores + (strength >= 4) * first + config.downbeat * (strength == 5)
+        weights = []
+        for bias, shorter, allowance in zip(
+            config.pickup_bias[self.style], (-NUM_STARTS, *allowances), allowances, strict=False
+        ):
+            weight = np.logaddexp.reduce(scores[(_STARTS >= -allowance) & (_STARTS < -shorter)])
+            weights.append(weight + bias + (config.keep_onset[self.style] if allowance == usual else 0.0))
+        return np.cumsum(np.exp(np.array(weights) - max(weights)))
 
     def bars_score(self, syllables: int, bars: int) -> float:
         """Log probability of a number of bars for a line of so many syllables."""
@@ -796,8 +941,11 @@ class _Search:
         window = bars * self.bar
         if bars > 1 and window > max(32, 7 * syllables + 12):
             return False
-        needed = 3 * syllables // 2 if self.meter.numerator == 2 else 2 * syllables
-        return needed + 2 <= window or bars == 8
+        return self._needed(syllables) <= window or bars == 8
+
+    def _needed(self, syllables: int) -> int:
+        """Count the sixteenths that a phrase needs at least."""
+        return 2 + (3 * syllables // 2 if self.meter.numerator == 2 else 2 * syllables)
 
     def choose_bars(
         self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int], pickup: int
@@ -816,7 +964,7 @@ class _Search:
             worth: dict[int, float] = {}
             for bars in sorted({bars for index in single for bars in fits[index][0]}, reverse=True):
                 losses = (max(fits[i][0].values()) - fits[i][0].get(bars, -math.inf) for i in single)
-                worth[bars] = -sum(min(loss, self.config.bars_loyalty) for loss in losses)
+                worth[bars] = -sum(min(loss, self.config.bars_loyalty[self.style]) for loss in losses)
             usual = max(worth, key=worth.__getitem__, default=0)
             for index in fresh:
                 group = groups[index]
@@ -827,7 +975,7 @@ class _Search:
                 if len(group.bars) == 1 and self._fits(syllables, wanted):
                     fit = fits[index][0]
                     loss = fit[group.bars[0]] - fit[wanted] if wanted in fit else self._loss(syllables, wanted)
-                    if loss < self.config.bars_loyalty:
+                    if loss < self.config.bars_loyalty[self.style]:
                         group.bars = [wanted]
 
     def _loss(self, syllables: int, bars: int) -> float:
@@ -838,11 +986,10 @@ class _Search:
     # --- one line -------------------------------------------------------------------------------------------------
 
     def _starts(self, members: Sequence[LineFeatures], bars: int) -> Floats:
-        scored = bars * self.bar // self.scored_bar
-        each = [self.scorer.starts(member, self.kind, self.style, scored, self.scored_bar) for member in members]
+        each = [self.learned.starts(member, bars) for member in members]
         result: Floats = np.mean(each, axis=0) if len(each) > 1 else each[0]
         if self.manner is not None:
-            result += self.config.manner * self.manner.starts
+            result = result + self.config.manner * self.manner.starts
         return result
 
     def solve(self, group: _Group, reference: _Group | None, pickup: int, rng: np.random.Generator) -> None:
@@ -853,7 +1000,9 @@ class _Search:
             model = None
             if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
                 model = reference.onsets[index]
-            onsets = self._sample(_Lattice(self, members, bars, pickup, model, group.closes), rng)
+            room = group.room(index, pickup)
+            upbeat = group.upbeat and index == 0
+            onsets = self._sample(_Lattice(self, members, bars, room, model, group.closes, upbeat), rng)
             lengths = note_lengths(
                 members, onsets, compound=compound, tables=self.scorer.tables, habit=self.pause_habit, rng=rng
             )
@@ -891,7 +1040,7 @@ class _Search:
         """Score of (nearly) the best rhythm, whatever the habits of the song."""
         values, key = self.learned.values, (phrase, bars, pickup)
         if key not in values:
-            lattice = _Lattice(_Search(self.learned), [phrase], bars, pickup, None)
+            lattice = _Lattice(_Search(self.learned), [phrase], bars, (pickup, pickup), None)
             temperature = 0.05
             value, _ = lattice.backward(temperature)
             first = lattice.first + value
@@ -951,37 +1100,40 @@ class _Lattice:
         search: _Search,
         members: Sequence[LineFeatures],
         bars: int,
-        pickup: int,
+        room: tuple[int, int],
         reference: tuple[int, ...] | None,
         closes: int = 0,
+        upbeat: bool = False,
     ) -> None:
+        """Lay it out; `room` is that of `_Group`, and an `upbeat` begins before the bar line."""
         n = len(members[0].classes)
-        end = bars * search.bar - pickup
-        grid = _grid(search.meter, n, bars, pickup, search.config.stress_equal, search.config.stress_reversed)
+        end = bars * search.bar - room[1]
+        grid = _grid(search.meter, n, bars, room, search.config.stress_equal, search.config.stress_reversed)
         self.times, strengths, legal = grid.times, grid.strengths, grid.legal
-        strong = strengths >= 4
         unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
-        if search.early is not None:
+        if upbeat:
             legal = legal.copy()
-            legal[0] &= self.times[0] >= -search.early
+            legal[0] &= self.times[0] < 0
         self.unary: Floats = np.where(
-            legal, strong * unary[:, None] + search.config.downbeat * (strengths == 5), _NEVER
+            legal, grid.strong * unary[:, None] + search.config.downbeat * grid.first_beat, _NEVER
         ).astype(np.float32)
+        self.unary[:-1] += search.strength_bias[strengths[:-1]]
         if reference is not None:
-            self.unary += search.config.keep_onset * np.isin(self.times, reference)
-        self.unary[-1] += search.ending_bias[np.searchsorted(ENDING_EDGES, end - self.times[-1], side="right")]
-        self.unary[-1] += search.config.last_strong * strong[-1]
-        gap = np.minimum(end - self.times[-1], _LONGEST_GAP)
-        crossing = _strongest_within(search.meter)[self.times[-1] % search.bar, gap] > strengths[-1]
-        self.unary[-1] += search.config.last_syncopated[search.style] * crossing
-        much = max(_LONG_END, 1.75 * search.bar)
-        self.unary[-1] += search.config.overlong * np.maximum(0, end - self.times[-1] - much) / search.bar
+            self.unary += search.config.keep_onset[search.style] * np.isin(self.times, reference)
+        ending_bias = search.ending_bias
+        if closes:
+            ending_bias = ending_bias + search.ending_by_close[max(0, closes)]
+        last = self.unary[-1]  # a view
+        last += ending_bias[grid.ending]
+        last += search.last_place[grid.last_place]
+        last += search.config.last_syncopated[search.style] * grid.crossing
+        last += search.config.overlong * grid.overlong
         if closes:
             weight = min(closes, 1) * search.closing
-            self.unary[-1] += weight * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 1.5 * search.bar / 8))
+            last += weight * np.log2(np.clip((end - self.times[-1]) / 8, 0.25, 1.5 * search.bar / 8))
 
         if closes == 2:
-            self.unary[-1] += search.config.last_downbeat * (strengths[-1] == 5)
+            last += search.config.last_downbeat * grid.first_beat[-1]
 
         starts = search._starts(members[: search.config.joint], bars)
         offset = self.times[0] - START_LOW
@@ -991,8 +1143,8 @@ class _Lattice:
             return
         # What the habits of the song say depends on nothing but the place in the bar.
         wishes = search.wishes() + search.syncopated * search.held_over  # [places, K]
-        self.wishes: Floats = np.swapaxes(wishes[self.times[:-1] % search.bar], 1, 2)  # [n - 1, K, B]
-        self.arcs, self.arc_weights = search.learned.arcs(members, bars, pickup, grid)
+        self.wishes: Floats = np.swapaxes(wishes[grid.place], 1, 2)  # [n - 1, K, B]
+        self.arcs, self.arc_weights = search.learned.arcs(members, bars, room, grid)
         self.inside, self.target = grid.inside, grid.target
 
     def backward(self, temperature: float) -> tuple[Floats, list[Floats]]:
@@ -1056,6 +1208,15 @@ class _Grid(NamedTuple):
     times: Ints  # [n, B]
     strengths: Ints  # [n, B]
     legal: Bools  # [n, B]
+    strong: Bools  # [n, B]
+    first_beat: Bools  # [n, B]
+    place: Ints  # [n - 1, B]: in the bar
+    # Of the last syllable, [B]: its class among endings, that of its beat, whether it is held across a stronger place,
+    # and by how many bars it is too long.
+    ending: Ints
+    last_place: Ints
+    crossing: Bools
+    overlong: Floats
     places: Places | None  # of all syllables but the last
     held_over: Floats  # [n - 1, B, K]
     against: dict[int, Floats]  # by the direction of a step in stress, [n - 1, B, K]: what it costs
@@ -1064,13 +1225,14 @@ class _Grid(NamedTuple):
 
 
 @lru_cache(48)  # songs have lines of few lengths; 100 to 200 kB each
-def _grid(meter: Meter, n: int, bars: int, pickup: int, stress_equal: float, stress_reversed: float) -> _Grid:
-    bar, end = meter.bar_ticks // GRID, bars * meter.bar_ticks // GRID - pickup
-    times = _candidate_times(n, -pickup, end)
+def _grid(meter: Meter, n: int, bars: int, room: tuple[int, int], stress_equal: float, stress_reversed: float) -> _Grid:
+    (early, late), bar = room, meter.bar_ticks // GRID
+    end = bars * bar - late
+    times = _candidate_times(n, -early, end)
     levels: Ints = np.array([meter.strength(place * GRID) for place in range(bar)])
     strengths = levels[times % bar]
     # A syllable leaves room for those after it: a sixteenth each, and an eighth for the last.
-    legal = (times >= -pickup) & (times + np.arange(n, 0, -1)[:, None] + 1 <= end)
+    legal = (times >= -early) & (times + np.arange(n, 0, -1)[:, None] + 1 <= end)
     landing = times[:-1, :, None] + np.array(INTERVALS)
     change = levels[landing % bar] - strengths[:-1, :, None]
     against = {}
@@ -1083,10 +1245,27 @@ def _grid(meter: Meter, n: int, bars: int, pickup: int, stress_equal: float, str
     inside = (candidate >= 0) & (candidate < width)
     target = np.where(inside, candidate, 0) + _PREVIOUS[:, None] * width
     places = load_scorer().places(meter_class(meter), scored_bar(meter), end, times[:-1]) if n > 1 else None
-    held_over = _held_over(meter)[times[:-1] % bar]
-    for array in (times, strengths, legal, held_over, *against.values(), inside, target):
+    gap = end - times[-1]
+    grid = _Grid(
+        times=times,
+        strengths=strengths,
+        legal=legal,
+        strong=strengths >= 4,
+        first_beat=strengths == 5,
+        place=times[:-1] % bar,
+        ending=np.searchsorted(ENDING_EDGES, gap, side="right"),
+        last_place=np.minimum(5 - strengths[-1], 2),
+        crossing=_strongest_within(meter)[times[-1] % bar, np.minimum(gap, _LONGEST_GAP)] > strengths[-1],
+        overlong=(np.maximum(0, gap - max(_LONG_END, 1.75 * bar)) / bar).astype(np.float32),
+        places=places,
+        held_over=_held_over(meter)[times[:-1] % bar],
+        against=against,
+        inside=inside,
+        target=target,
+    )
+    for array in (*(part for part in grid if isinstance(part, np.ndarray)), *against.values()):
         array.flags.writeable = False  # all songs share them
-    return _Grid(times, strengths, legal, places, held_over, against, inside, target)
+    return grid
 
 
 def _lengths(members: Sequence[LineFeatures]) -> Floats:
