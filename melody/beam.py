@@ -171,7 +171,7 @@ def _motion() -> Floats:
     table = np.zeros((NUM_INTERVALS + 1, NUM_INTERVALS))
     intervals = np.arange(-12, 13)
     size = np.abs(intervals)
-    table += np.select([(size == 6) | (size == 10) | (size == 11), size == 12, size >= 8], [NEVER, -0.8, -0.6], 0)
+    table += np.select([(size == 6) | (size == 10) | (size == 11), size == 12, size >= 8], [NEVER, -1.4, -0.6], 0)
     for row, before in enumerate(intervals):
         same_way = np.sign(intervals) == np.sign(before)
         if abs(before) >= 8:

@@ -20,7 +20,7 @@ from melody.theory import MAJOR, MINOR, Key
 Ints = NDArray[np.int64]
 
 MODEL = Path(__file__).parent / "data" / "critic"
-SHA256 = "75baddc7bf7c02a2cf81bee031ccebece9141303d4220a95d1aab48b361e6d46"
+SHA256 = "22dc5499477fca2935a94f26c8265e38264148983c91176a5ebfc24557567066"
 _INTERVALS = (-6, -5, -3, -1, 0, 2, 4, 5, 12)  # kinds of intervals: the highest of each
 _MOVES = (-3, -1, 0, 2, 12)  # fewer kinds, for pairs: leap, step, repeat, step, leap
 _LONGEST = 64  # sixteenths

@@ -15,14 +15,18 @@ Letters in shapes: B beam, n notes of a line, W pitches of the window.
 
 import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.critic import count_opening
+from align.features import STYLES
+from align.meter import TICKS_PER_BEAT
 from align.rhythm import Rhythm
 from align.search import stretches_of
 from lyrics.document import Lyrics, Role
@@ -68,14 +72,23 @@ _COPIED: tuple[tuple[tuple[int, float], ...], ...] = (
     ((4, 0.22), (6, 0.08), (8, 0.1), (2, 0.05)),
     ((4, 0.23), (6, 0.06), (8, 0.1)),
 )
-# By style, beside what `Taste` says: taste for repeated notes, for intervals over a fourth, for all over a step, and
-# semitones of the window beyond the song's span (few melodies use all of it).
+
+
+class _Usual(NamedTuple):
+    """What songs of a style do beside what `Taste` says of all."""
+
+    room: int = 0  # semitones of the window beyond the song's span (few melodies use all of it)
+    copying: float = 1.0  # factor on the chances that lines take up other lines
+    motif: float = 0.0  # taste for intervals in the order in which earlier lines have them, more than usual
+    held_high: float = 0.06  # per semitone that a note of half a bar and more lies above others, last ones left out
+
+
 _BY_STYLE = {
-    "popular": (0.0, 0.1, 0.12, 2),
-    "folk": (-0.1, 0.0, -0.05, 2),
-    "hymn": (-0.1, -0.1, -0.12, 0),
-    "carol": (-0.2, -0.2, -0.2, 0),
-    "spiritual": (0.4, 0.0, 0.0, 3),
+    "popular": _Usual(2, 1.9, 1.0, 0.34),
+    "folk": _Usual(2, 1.0, 0.0, 0.18),
+    "hymn": _Usual(0, 0.85, 0.0, 0.08),
+    "carol": _Usual(0, 1.5, 0.4, 0.0),
+    "spiritual": _Usual(3, 0.5, -0.5, 0.0),
 }
 # By style: how many songs leave the key, how readily those do, in nats, and how they differ in it (standard deviation).
 _COLOURED = {
@@ -85,6 +98,9 @@ _COLOURED = {
     "carol": (0.38, 3.3, 0.8),
     "spiritual": (0.22, 3.2, 0.8),
 }
+_NEARLY = TICKS_PER_BEAT // 2  # ticks between the onsets of notes of two lines that count as the same
+_MOST_SEQUENCES = 0.5  # of lines in any song
+_FITTING = 4  # how much lines are preferred that fit the chords here
 _LITERAL = 0.5  # of answers inside a line that are on the same pitches
 _IN_MINOR = 0.3  # as many songs in minor do
 _FLAT_SIDE = (0, 3, 5, 8, 10)  # roots over which a lowered third or sixth falls
@@ -94,8 +110,11 @@ CHORUS_LIFT = 3.5  # semitones from the mean pitch of the verses to that of the 
 LIFT_RANGE = (2.2, 4.8)  # what will do; a song outside it is sung again with another aim
 NARROW = 9  # semitones; a song of less span than nine human songs in ten is sung again with more contrast
 _SHORT = 24  # notes; shorter songs may be narrow
+_CORRECTED = 0.4  # per semitone that choruses miss their height so far
+_STRONGER = 1.6  # factor on what was too weak when a song is sung again
 _ATTEMPTS = 3
 _KEPT = 100  # lines of which what the network makes of their words and chords is kept, 25 kB each
+_LIFTED = 1.4  # factor on what draws lines to their registers, in such songs
 _CALM = 0.6  # how far lines leave the register of their section, where sections have registers of their own
 _LEAST_WINDOW = 10  # semitones
 TOGETHER = 16  # songs that are searched in step
@@ -121,34 +140,41 @@ class Taste:
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
     moves: tuple[tuple[float, ...], ...] = (
-        (-0.04, -0.02, -0.18, 0.39, 0.1, 0.06, 0.22, 1.0, 0.61),
-        (0.21, -0.02, 1.0, 0.38, 0.54, 0.3, 1.0, 0.49, -0.12),
-        (-0.45, 1.0, 0.36, 0.3, 0.19, 0.17, 0.21, 0.31, -0.01),
-        (0.16, -0.08, 0.11, 0.15, -0.42, -0.39, -0.64, -0.18, -0.25),
-        (-0.08, 0.49, -0.33, -0.03, 0.31, -0.14, -0.06, -0.61, -0.17),
-        (0.08, -0.0, -0.08, -0.42, -0.36, -0.11, -0.24, -0.43, -0.16),
-        (0.03, 0.85, -0.26, 0.13, -0.27, -0.23, 0.41, 1.0, 0.85),
-        (0.55, 0.07, -0.5, -0.23, -0.08, 0.03, 1.0, 0.14, 0.74),
-        (0.15, 0.64, -0.32, -0.45, 0.08, -0.16, 0.36, 1.0, -0.02),
+        (-0.02, -0.15, -0.84, 0.5, 0.85, 0.5, 0.32, 1.0, 0.98),
+        (0.43, -0.07, 1.0, 0.32, 0.67, 0.53, 0.93, 0.6, 0.27),
+        (0.02, 1.0, 1.0, 0.66, 0.67, 0.73, 0.49, 0.74, 0.64),
+        (0.01, -0.21, -0.32, 0.17, -0.49, -0.66, -0.74, -0.57, -0.09),
+        (0.26, 0.38, -0.59, 0.2, 0.34, -0.23, -0.47, -0.81, 0.07),
+        (-0.1, -0.4, -0.61, -0.87, -0.73, -0.35, -0.57, -0.66, -0.09),
+        (0.03, 0.7, -0.31, 0.18, -0.36, -0.31, 0.51, 0.86, 0.79),
+        (0.28, 0.22, -0.52, -0.32, -0.35, -0.21, 1.0, 0.74, 0.99),
+        (0.07, 0.03, -0.71, -0.36, -0.03, -0.97, 0.01, 1.0, -0.07),
     )
     turns: tuple[tuple[float, ...], ...] = (
-        (0.05, 0.08, 0.04, 0.2, 0.13, 0.48, -0.05),
-        (0.01, -0.25, 0.12, 0.06, -0.33, 0.23, -0.31),
-        (-0.36, 0.22, 0.06, 0.18, 0.15, -0.21, -0.23),
-        (-1.0, -0.43, 0.05, -0.44, -0.04, -0.12, 1.0),
-        (-0.08, -0.41, -0.08, -0.36, 0.15, 0.18, -0.44),
-        (-0.69, -0.62, -0.05, -0.2, 0.1, -0.28, 0.01),
-        (-0.08, -0.35, -1.0, 1.0, -0.38, -0.05, -0.01),
+        (0.04, 0.6, -0.05, 0.12, -0.01, 0.46, -0.13),
+        (-0.27, -0.12, 0.12, -0.27, -0.2, 0.18, -0.62),
+        (-0.67, 0.45, 0.19, 0.48, 0.21, -0.0, -0.23),
+        (-1.0, -0.48, 0.0, -0.43, -0.09, -0.12, 1.0),
+        (-0.55, -0.85, -0.37, -0.84, 0.28, 0.46, -0.8),
+        (-0.96, -1.0, -0.56, -0.08, 0.23, -0.19, -0.14),
+        (-0.13, -0.69, -1.0, 1.0, -0.39, 0.18, 0.36),
     )
     joint: float = 0.3  # per semitone of the interval that leads from one line to the next
     upbeat: float = 0.5  # a line that begins on the dominant before a bar
     accent: float = 0.012  # per semitone that a strong note lies above a weak one
-    held_high: float = 0.06  # the same for notes of half a bar and more, but for the last of a line
+    # By style and kind of interval (MOVES), beside all that: inside a line.
+    kinds: tuple[tuple[float, ...], ...] = (
+        (-0.07, 0.01, -0.05, 0.02, -0.11, 0.03, 0.29, 0.25, 0.51),
+        (-0.3, 0.39, 0.05, 0.08, -0.29, -0.11, -0.01, 0.14, 0.23),
+        (-0.36, 0.46, -0.06, 0.23, -0.4, -0.03, -0.5, -0.36, -0.9),
+        (-0.31, 0.21, -0.3, 0.07, -0.41, 0.11, -0.25, -0.26, -0.6),
+        (-0.13, 0.37, 0.2, 0.01, 0.32, 0.04, -0.2, 0.05, -0.79),
+    )
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (-0.02, 0.32, 0.04, 0.89, 0.21, -0.49, -0.44, -0.0, 0.95, -0.4, 1.0, -0.14)
-    minor_degrees: tuple[float, ...] = (-0.07, 1.0, -0.54, 0.13, 1.0, -0.28, 0.65, -0.34, -0.67, 1.0, 0.98, 0.81)
-    strong_chord: float = 0.8  # a strong beat (strength 4, 5) on a note outside the chord
-    long_chord: float = 0.5  # a note longer than a pulse outside the chord
+    major_degrees: tuple[float, ...] = (0.04, 0.14, -0.05, 1.0, 0.21, -0.43, -0.35, 0.01, 1.0, -0.67, 1.0, -0.05)
+    minor_degrees: tuple[float, ...] = (-0.46, 1.0, -0.66, 0.03, 1.0, -0.46, -0.04, -0.87, -0.87, 1.0, 0.57, 0.49)
+    strong_chord: float = 1.6  # a strong beat (strength 4, 5) on a note outside the chord
+    long_chord: float = 0.8  # a note longer than a pulse outside the chord
     chromatic: float = -1.2  # a chord tone outside the key
     rub: float = 1.2  # a note beside a chord tone outside the key
     passing: float = 0.6  # a neighbour or passing note outside the key, in songs that have any
@@ -195,8 +221,7 @@ class _Habits:
     span: int  # semitones of the window
     place: float  # of the window in the voice: a Gumbel draw
     repeat: float  # taste for repeated notes
-    wide: float  # taste for intervals over a fourth
-    leap: float  # taste for all intervals over a step
+    held_high: float  # taste for long notes above others, per semitone
     motif: float  # taste for intervals in the order in which earlier lines have them
     copying: float  # factor on the chances that a line takes up another one
     answering: float  # chance that bars of a line answer the bars before them
@@ -354,36 +379,44 @@ def _singing(song: SongToSing, model: PitchModel, taste: Taste) -> _Singing:
         _Search(score, _draw_habits(song, score.frame.minor, taste, line_seeds[0], trial), line_seeds, taste, trial)
         for trial in range(1 if directions.given else taste.trials)
     ]
-    for way in ways:
-        way.start(CHORUS_LIFT, 1.0)
-    yield from _in_step([way.sing(0, opening) for way in ways])
-    search = ways[0]
-    if len(ways) > 1:
-        search = max(ways, key=lambda way: way.likeness(opening) - _lift_miss(way.chorus_lift()))
-    window = search.window
-    wide_enough = min(NARROW, window.high - window.low) if len(search.classes) >= _SHORT else 0
-    asked, contrast = CHORUS_LIFT, 1.0
-    best, best_miss = search.classes, float("inf")
-    for attempt in range(1 if directions.given else _ATTEMPTS):
-        if attempt:
-            search.start(asked, contrast)
-        yield from _in_step([search.sing(0 if attempt else opening, len(rhythm.lines))])
-        lift = search.chorus_lift()
-        lift_miss = _lift_miss(lift)
-        miss = lift_miss + 0.5 * max(0, wide_enough - int(np.ptp(search.classes)))
-        if miss < best_miss:
-            best, best_miss = search.classes.copy(), miss
-        if not miss:
-            break
-        if lift is not None and lift_miss:
-            asked += CHORUS_LIFT - lift
-        if miss > lift_miss:
-            contrast *= 1.6
-    pitches = (best + (window.anchor + LOWEST)).tolist()
-    bounds = score.bounds
+    begun = [way.fork() for way in ways]
+    yield from _in_step([way.sing(0, opening) for way in begun])
+    likeness = [way.likeness(opening) - way.miss() for way in begun] if len(ways) > 1 else [0.0]
+    chosen = likeness.index(max(likeness))
+    search = yield from _aim_again(ways[chosen], begun[chosen], 0, opening)
+    begun_well = search.fork()
+    yield from _in_step([search.sing(opening, len(rhythm.lines))])
+    search = yield from _aim_again(begun_well, search, opening, len(rhythm.lines))
+    pitches = (search.classes + (search.window.anchor + LOWEST)).tolist()
     return tuple(
-        tuple(directions.given.get(number, pitches[start:end])) for number, (start, end) in enumerate(pairwise(bounds))
+        tuple(directions.given.get(number, pitches[start:end]))
+        for number, (start, end) in enumerate(pairwise(score.bounds))
     )
+
+
+def _aim_again(
+    before: "_Search", sung: "_Search", first: int, after: int
+) -> Generator[list[Problem], list[Solution] | None, "_Search"]:
+    """Sing lines again from the state `before` them, with other aims, while the song misses what is wanted of it."""
+    best = sung
+    for _ in range(_ATTEMPTS - 1):
+        miss = sung.miss()
+        if not miss or sung.directions.given or first == after:
+            break
+        again = before.fork()
+        again.lift, again.lean, again.contrast = sung.lift, sung.lean, sung.contrast
+        found = sung.chorus_lift()
+        lift_miss = _lift_miss(found)
+        if found is not None and lift_miss:
+            again.lift += CHORUS_LIFT - found
+            again.lean *= _STRONGER if found < CHORUS_LIFT else 1.0
+        if miss > lift_miss:
+            again.contrast *= _STRONGER
+        sung = again
+        yield from _in_step([sung.sing(first, after)])
+        if sung.miss() < best.miss():
+            best = sung
+    return best
 
 
 def _lift_miss(lift: float | None) -> float:
@@ -419,16 +452,15 @@ def _draw_habits(song: SongToSing, minor: bool, taste: Taste, seed: int, trial: 
     coloured, readily, spread = _COLOURED.get(style, (0.0, 0.0, 0.0))
     span = round(float(np.interp(draws[0], _PERCENTILES, _SPANS.get(style, (SPAN,) * len(_PERCENTILES)))))
     more, less, share = taste.strict
-    repeat, wide, leap, room = _BY_STYLE.get(style, (0.0, 0.0, 0.0, 0))
+    usual = _BY_STYLE.get(style, _Usual())
     return _Habits(
-        span=max(_LEAST_WINDOW, span + taste.room + room),
+        span=max(_LEAST_WINDOW, span + taste.room + usual.room),
         place=float(rng.gumbel()),
-        repeat=taste.repeat + repeat + taste.repeats * float(rng.normal()),
-        wide=taste.wide + wide,
-        leap=leap,
-        motif=min(2.4, max(0.0, taste.motif + taste.motifs * float(rng.normal()))),
+        repeat=taste.repeat + taste.repeats * float(rng.normal()),
+        held_high=usual.held_high,
+        motif=min(usual.motif + 2.4, max(0.0, taste.motif + usual.motif + taste.motifs * float(rng.normal()))),
         answering=taste.answer * (1.3 if draws[1] < share else 0.5),
-        copying=more if draws[1] < share else less,
+        copying=usual.copying * (more if draws[1] < share else less),
         colour=readily + spread * float(rng.normal()) if draws[2] < coloured * (_IN_MINOR if minor else 1.0) else None,
     )
 
@@ -509,7 +541,7 @@ class _Search:
         self.trial = trial
         if directions.window is None:
             # Where choruses lie higher, the window is used to its edges.
-            span = max(SPAN + 2, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
+            span = max(SPAN + 1, habits.span - taste.room) if _lifts(song.lyrics) else habits.span
             window = choose_window(*song.voice, song.key, span, habits.place)
         else:
             window = _window(*directions.window, song.key)
@@ -521,6 +553,17 @@ class _Search:
         self.copies, self.static, self.bounds = score.copies, score.static, score.bounds
         self.projected = score.projected
         self.classes = np.full(self.bounds[-1], START, dtype=np.int64)
+        # Scores of the intervals of the style, (25,).
+        self.kinds = np.zeros(NUM_INTERVALS)
+        if song.style in STYLES:
+            self.kinds = np.array(taste.kinds[STYLES.index(song.style)])[np.searchsorted(MOVES, np.arange(-12, 13))]
+        self.lift = CHORUS_LIFT  # aim: semitones from the verses to the choruses
+        self.lean = taste.lean * (_LIFTED if _lifts(song.lyrics) else 1.0)
+        self.contrast = 1.0  # scales how far lines lie from the middle of their register
+        self.motifs: dict[tuple[int, int], Floats] = {}  # by two durations: (interval, next interval), plus 12
+        self.states: list[State] = []  # the network's state after each line
+        self.state = self.model.start()
+        self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # in verses and choruses: classes times durations, durations
         self._plan_song()
         self._rules()
 
@@ -604,20 +647,13 @@ class _Search:
         rising[falls] = falling[falls]
         return rising, falls
 
-    def start(self, lift: float, contrast: float) -> None:
-        """Begin the song, aiming at choruses `lift` semitones above the verses.
-
-        `contrast` scales how far lines lie from the middle of their register.
-        """
-        self.lift = lift
-        self.contrast = contrast
-        self.motifs: dict[tuple[int, int], Floats] = {}  # by two durations: (interval, next interval), plus 12
-        self.states: list[State] = []  # the network's state after each line
-        self.state = self.model.start()
-        self.sung = {
-            False: [0.0, 0.0],
-            True: [0.0, 0.0],
-        }  # in verses and in choruses: classes times durations, durations
+    def fork(self) -> "_Search":
+        """Return a copy that goes on by itself."""
+        other = copy(self)
+        other.classes, other.states = self.classes.copy(), self.states.copy()
+        other.motifs = {durations: known.copy() for durations, known in self.motifs.items()}
+        other.sung = {chorus: total.copy() for chorus, total in self.sung.items()}
+        return other
 
     def sing(self, first: int, after: int) -> _Lines:
         """Find the pitches of the lines from `first` on, those before it being sung."""
@@ -642,8 +678,14 @@ class _Search:
             ]
         )
 
+    def miss(self) -> float:
+        """Return by how much what was sung misses what is wanted of every song: risen choruses, and some span."""
+        classes = self.classes[: self.bounds[len(self.states)]]
+        wanted = min(NARROW, self.window.high - self.window.low) if len(classes) >= _SHORT else 0
+        return _lift_miss(self.chorus_lift()) + 0.5 * max(0, wanted - int(np.ptp(classes)))
+
     def chorus_lift(self) -> float | None:
-        """Mean pitch of the choruses minus that of the verses over time, None if the song does not have both."""
+        """Mean pitch of the choruses minus that of the verses over time, None if not both have been sung."""
         if not self.lifts or not (self.sung[True][1] and self.sung[False][1]):
             return None
         return self.sung[True][0] / self.sung[True][1] - self.sung[False][0] / self.sung[False][1]
@@ -822,18 +864,26 @@ class _Search:
                 same[-1:] = self._only_fitting(number, None, same)[-1:]
                 return same
         much, done = self.habits.copying, 0.0
+        sequence = min(_MOST_SEQUENCES, much * taste.sequence)
+        whole: list[tuple[float, int, Ints]] = []  # lines that may be taken up, and what they are worth
         for back, share in _COPIED[line.line if line.line < 4 else 4 + line.line % 4]:
-            done += much * share
-            if back <= line.line and chance < done:
+            if back <= line.line:
+                done += much * share
                 source = self.index[line.section, line.line - back]
-                shared, keep = self._shared(number, source), size
-                break
+                shared = self._shared(number, source)
+                fits = float((self._only_fitting(number, source, shared) < START).mean())
+                whole.append((share * fits**_FITTING, source, shared))
+        if chance < done:
+            total = list(accumulate(worth for worth, _, _ in whole))
+            chosen = sum(length * total[-1] > sofar for sofar in total)
+            _, source, shared = whole[min(chosen, len(whole) - 1)]
+            keep = size
         else:
             if line.line >= 2 and chance < done + much * taste.copy_begin:
                 source = self.index[line.section, line.line - 2]
                 shared, keep = self._shared(number, source), round(size * (0.3 + 0.5 * length))
-            elif line.line and chance > 1 - much * taste.sequence:
-                back = 2 if line.line > 1 and chance > 1 - 0.5 * much * taste.sequence else 1
+            elif line.line and chance > 1 - sequence:
+                back = 2 if line.line > 1 and chance > 1 - 0.5 * sequence else 1
                 source = self.index[line.section, line.line - back]
                 shared, keep = self._moved(number, self._shared(number, source)), round(size * (0.6 + 0.4 * length))
             else:
@@ -867,19 +917,23 @@ class _Search:
         return None if section is None else self.index.get((section, line.line))
 
     def _shared(self, number: int, source: int) -> Ints:
-        """Classes of `source` on the onsets that both lines have, START elsewhere."""
-        there = dict(
-            zip(self._onsets(source), self.classes[self.bounds[source] : self.bounds[source + 1]].tolist(), strict=True)
-        )
-        return np.array([there.get(onset, START) for onset in self._onsets(number)], dtype=np.int64)
+        """Classes of `source` on the onsets that both lines have, or nearly have; START elsewhere."""
+        there, here = np.array(self._onsets(source)), np.array(self._onsets(number))
+        classes = self.classes[self.bounds[source] : self.bounds[source + 1]]
+        # The nearest note of the source, if this one is in turn the nearest to that.
+        away = np.abs(here[:, None] - there)
+        nearest = away.argmin(axis=1)
+        rows = np.arange(len(here))
+        shares = (away[rows, nearest] <= _NEARLY) & (away.argmin(axis=0)[nearest] == rows)
+        return np.where(shares, classes[nearest], START)
 
     def _only_fitting(self, number: int, source: int | None, shared: Ints) -> Ints:
-        """Let go of pitches that the chord here contradicts: on strong beats, on long notes and at the end."""
+        """Let go of pitches that the chord here contradicts: on first and on long strong beats, and at the end."""
         start, end = self.bounds[number], self.bounds[number + 1]
         degree = (shared + LOWEST) % 12
-        weighty = (self.frame.strength[start:end] >= 4) | (
-            self.frame.duration[start:end] > self.frame.meter.pulse_ticks
-        )
+        strength = self.frame.strength[start:end]
+        long = self.frame.duration[start:end] > self.frame.meter.pulse_ticks
+        weighty = (strength == 5) | ((strength == 4) & long)
         weighty[-1] = True
         fits = self.chord_tone[np.arange(start, end), degree]
         # A suspension or passing note that the source line had over the same chord stays.
@@ -964,12 +1018,14 @@ class _Search:
         centre = (window.low + window.high) / 2
         if self.lifts:
             rise *= _CALM  # so that it is the chorus that is heard to rise
-        lean = taste.lean * (self._target(place.section) - centre + self.contrast * rise)
+        # The further choruses are from where they should lie by now, the stronger lines are drawn there.
+        pull = self.lean * (1 + _CORRECTED * _lift_miss(self.chorus_lift()))
+        lean = pull * (self._target(place.section) - centre + self.contrast * rise)
         away = classes - centre
         scores += lean[:, None] * away - taste.pull * (away - (0.0 if self.lifts else taste.tessitura)) ** 2
         weight = taste.accent * (frame.strength[start:end] >= 4)
         long = (2 * frame.duration[start:end] >= frame.meter.bar_ticks) & (np.arange(num_notes) < num_notes - 1)
-        weight = weight + taste.held_high * long
+        weight = weight + self.habits.held_high * long
         scores += (weight - weight.mean())[:, None] * away
         degree = (classes + LOWEST) % 12
         favour = np.array(taste.minor_degrees if frame.minor else taste.major_degrees)[degree]
@@ -1016,7 +1072,10 @@ class _Search:
         start, end = self.bounds[number], self.bounds[number + 1]
         intervals = (np.clip(np.diff(self.classes[start:end]), -12, 12) + 12).tolist()
         lengths = self.frame.duration[start:end].tolist()
+        in_key = self._in_key(self.classes[start:end]).tolist()
         for note in range(2, end - start):
+            if not all(in_key[note - 2 : note + 1]):
+                continue  # a colour, which would soon be a mannerism
             durations = lengths[note - 1], lengths[note]
             known = self.motifs.get(durations)
             if known is None:
@@ -1028,11 +1087,10 @@ class _Search:
         """Scores of the interval that leads to each note, (n, 25): melisma, and the turn of phrase that rhymes."""
         start, end = self.bounds[number], self.bounds[number + 1]
         taste = self.taste
-        leap = self.habits.leap
-        third, fourth, wide = taste.third + leap, taste.fourth + leap, self.habits.wide + leap
-        sizes = self.habits.repeat, 0.0, 0.0, third, third, fourth, *(wide,) * 7
+        sizes = self.habits.repeat, 0.0, 0.0, taste.third, taste.third, taste.fourth, *(taste.wide,) * 7
         motion = np.empty((end - start, NUM_INTERVALS))
         motion[:] = sizes[:0:-1] + sizes
+        motion += self.kinds
         motion[0] = -taste.joint * np.abs(np.arange(-12, 13))
         motion[self.frame.held[start:end] == 1] = _held_motion()
         back = int(self.frame.line_rhyme[number])

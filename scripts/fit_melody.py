@@ -1,13 +1,13 @@
-"""Fit what evens out the statistics of melodies: `major_degrees`, `minor_degrees`, `moves` and `turns` of `Taste`.
+"""Fit what evens out the statistics of melodies in `Taste` (melody/decode.py): degrees, kinds of intervals, turns.
 
     python scripts/fit_melody.py songs_open.parquet [--rounds 6] [--rate 0.4] [--tenths 2 4 6 8]
 
 A search for the likeliest melody dwells on stable degrees and takes the usual turns too often. The words of training
 songs get rhythms and chords once, in the metre, mode and style of the songs; then, round by round, they are sung, and
-every score moves by `rate` times the log of people's share over ours: of degrees, of kinds of intervals after each
-other, and of steps of the major scale after each other, all inside lines. Prints the overlaps after every round (PD as
-scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py). The critic of melodies has its
-say, as in use.
+every score moves by `rate` times the log of people's share over ours: of degrees, of kinds of intervals (by style, and
+after each other), and of steps of the major scale after each other, all inside lines. Prints the overlaps after every
+round (PD as scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py). The critic of
+melodies has its say, as in use; `--without-critic` leaves it out, for the tables that a critic is then trained on.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.corpus import CorpusSong, read_corpus
+from align.features import STYLES
 from lyrics.document import LyricsError
 from melody.corpus import song_key
 from melody.decode import MOVES, SongToSing, Taste, melodize_all
@@ -40,15 +41,17 @@ class Statistics:
         self.degrees = np.zeros((2, 12))  # of major and minor, last notes of lines left out
         self.moves = np.zeros((len(MOVES), len(MOVES)))
         self.turns = np.zeros((len(MAJOR), len(MAJOR)))
+        self.kinds = np.zeros((len(STYLES), len(MOVES)))
         self.pitches: list[tuple[str, int]] = []
 
-    def add(self, key: Key, lines: Iterable[Sequence[int]]) -> None:
+    def add(self, key: Key, style: str, lines: Iterable[Sequence[int]]) -> None:
         """Count the pitches of a song by line."""
         for line in lines:
             above = [(pitch - key.tonic) % 12 for pitch in line]
             self.pitches += [(key.mode, degree) for degree in above]
             np.add.at(self.degrees[int(key.mode == "minor")], above[:-1], 1)
             kinds = np.searchsorted(MOVES, np.clip(np.diff(line), -12, 12)).tolist()
+            np.add.at(self.kinds[STYLES.index(style)], kinds, 1)
             for before, after in pairwise(kinds):
                 self.moves[before, after] += 1
             if key.mode == "major":
@@ -76,13 +79,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--tenths", type=int, nargs="+", default=[2, 4, 6, 8])
+    parser.add_argument("--without-critic", action="store_true")
     options = parser.parse_args()
 
     verses: dict[str, CorpusSong] = {}
     for song in read_corpus(options.data):
         if int(song.group, 16) % 10 in options.tenths:
             verses.setdefault(song.song_id, song)
-    people, keys, asked = Statistics(), [], []
+    people, asked = Statistics(), []
     for number, song in enumerate(verses.values()):
         key = song_key(song)
         try:
@@ -90,39 +94,50 @@ def main() -> None:
             one = draft(words, seed=number, meter=str(song.meter), key=str(key), style=song.style)
         except LyricsError:
             continue
-        keys.append(key)
         voice = one.settings.low, one.settings.high
         asked.append(SongToSing(one.lyrics, one.rhythm, one.plan, key, voice, song.style, one.seeds, one.rhymes))
         lines: dict[int, list[int]] = {}
         for note in sung_from_corpus(song).notes:
             lines.setdefault(song.syllables[note.syllable].line, []).append(note.pitch)
-        people.add(key, lines.values())
+        people.add(key, song.style, lines.values())
 
-    taste = Taste()
+    taste = Taste(trials=1) if options.without_critic else Taste()
     degrees = np.array([taste.major_degrees, taste.minor_degrees])
-    moves, turns = np.array(taste.moves), np.array(taste.turns)
+    moves, turns, kinds = np.array(taste.moves), np.array(taste.turns), np.array(taste.kinds)
     best, best_fit = taste, 0.0
     for number in range(options.rounds + 1):
         major, minor = _rows(degrees)
-        taste = replace(taste, major_degrees=major, minor_degrees=minor, moves=_rows(moves), turns=_rows(turns))
+        taste = replace(
+            taste,
+            major_degrees=major,
+            minor_degrees=minor,
+            moves=_rows(moves),
+            turns=_rows(turns),
+            kinds=_rows(kinds),
+        )
         ours = Statistics()
-        for key, melody in zip(keys, melodize_all(asked, taste=taste), strict=True):
-            ours.add(key, melody)
+        for sung, melody in zip(asked, melodize_all(asked, taste=taste), strict=True):
+            ours.add(sung.key, sung.style, melody)
         fits = [overlap(people.pitches, ours.pitches)] + [
             float(np.minimum(a / a.sum(), b / b.sum()).sum())
-            for a, b in ((people.moves, ours.moves), (people.turns, ours.turns))
+            for a, b in ((people.moves, ours.moves), (people.turns, ours.turns), (people.kinds, ours.kinds))
         ]
-        print(f"round {number}: PD {fits[0]:.4f}, moves {fits[1]:.4f}, turns {fits[2]:.4f}", flush=True)
+        print(
+            f"round {number}: PD {fits[0]:.4f}, moves {fits[1]:.4f}, turns {fits[2]:.4f}, kinds {fits[3]:.4f}",
+            flush=True,
+        )
         if sum(fits) > best_fit:
             best, best_fit = taste, sum(fits)
         rate = options.rate / (1 + number / 4)
         for mode in (0, 1):
             degrees[mode] = _moved(degrees[mode], people.degrees[mode], ours.degrees[mode], rate, 0.004)
+        for row in range(len(STYLES)):
+            kinds[row] = _moved(kinds[row], people.kinds[row], ours.kinds[row], rate, 0.001)
         moves = _moved(moves, people.moves, ours.moves, rate, 0.001)
         turns = _moved(turns, people.turns, ours.turns, rate, 0.001)
     for name in ("major_degrees", "minor_degrees"):
         print(f"    {name}: tuple[float, ...] = {getattr(best, name)}")
-    for name in ("moves", "turns"):
+    for name in ("moves", "turns", "kinds"):
         print(f"    {name}: tuple[tuple[float, ...], ...] = (")
         for row in getattr(best, name):
             print(f"        ({', '.join(map(str, row))}),")
