@@ -67,8 +67,8 @@ class Effort:
     candidates: int = 18  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
-    good: float = -5.9  # a score of a hook, or of a line that rhymes, that needs no further round
-    fair: float = -5.9  # the same for other lines
+    good: float = -6.3  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -6.3  # the same for other lines
     examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.85
