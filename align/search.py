@@ -104,33 +104,25 @@ class SearchConfig:
     overlong: float = -9.0  # per bar of a last note beyond two bars or nearly
     # Added to it, by what a line does: it asks, closes a pair of lines, closes a section.
     ending_by_close: tuple[tuple[float, ...], ...] = (
-        (0.42, 0.28, 0.32, 0.08, -0.39, -0.33, -1.3, -0.24, -1.14, -0.37, 0.16, 1.3),
-        (0.91, -0.13, 0.41, -0.1, 0.05, 0.13, -1.3, -0.6, -1.3, 0.69, -1.12, 1.3),
+        (0.49, 0.37, 0.38, 0.1, -0.57, -0.41, -1.3, -0.17, -1.3, -0.53, -0.02, 1.3),
+        (0.92, -0.13, 0.61, -0.06, 0.09, 0.14, -1.3, -0.7, -1.3, 0.58, -1.3, 1.3),
         (-1.3, -1.3, -1.3, 0.0, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
-    )
-    # By style: a syllable, but for the last, on a place of strength 1 to 5.
-    strength_bias: tuple[tuple[float, ...], ...] = (
-        (0.49, 0.32, -0.13, -0.22, -0.06),
-        (0.09, 0.03, -0.05, 0.11, -0.05),
-        (0.18, 0.21, -0.06, 0.16, -0.09),
-        (-0.1, -0.02, -0.09, -0.03, 0.12),
-        (0.3, 0.11, -0.09, -0.07, -0.26),
     )
     # By style: a last note that begins on the first beat, on another strong one, elsewhere.
     last_place: tuple[tuple[float, ...], ...] = (
-        (1.06, -1.01, -0.37),
-        (0.76, -0.03, 0.01),
-        (1.3, -0.82, -1.3),
-        (1.3, -0.7, -1.1),
-        (0.26, 0.68, 0.04),
+        (1.09, -1.04, -0.41),
+        (0.86, -0.16, 0.02),
+        (1.3, -0.83, -1.3),
+        (1.3, -0.82, -1.24),
+        (0.42, 0.46, 0.02),
     )
     # By style: a line without a pick-up, with one of up to a beat, with a longer one.
     pickup_bias: tuple[tuple[float, ...], ...] = (
-        (-0.52, -0.93, 1.3),
-        (-0.02, -0.5, 1.3),
-        (-0.58, -1.25, 1.3),
-        (-0.56, -0.84, 1.3),
-        (-0.32, -0.45, 1.3),
+        (-0.57, -1.03, 1.3),
+        (-0.1, -0.5, 1.3),
+        (-0.64, -1.3, 1.3),
+        (-0.68, -0.93, 1.3),
+        (-0.43, -0.38, 1.3),
     )
     # By style: per onset that an adapted line shares with the line it follows.
     keep_onset: tuple[float, ...] = (1.6, 1.1, 1.3, 1.3, 1.1)
@@ -143,33 +135,25 @@ class SearchConfig:
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.62, 0.45, 0.65, -0.32, 1.3, 0.42, 0.6, 0.52, 0.01, 0.1, 1.23, -0.9, 1.27),
-        (0.11, 0.26, 0.7, -0.13, -0.19, 0.12, -0.38, -0.14, 1.3, -0.47, 0.08, 0.95, 1.3),
-        (-0.01, -0.17, 0.51, 0.14, 0.93, 0.88, 0.91, 1.28, -1.28, -0.61, 0.33, -0.55, -0.45),
-        (-0.18, -0.1, 1.3, -0.15, 0.92, -0.26, -0.52, 0.36, 0.23, -0.12, 1.29, -0.13, -0.03),
-    )
-    # Added to it, by style.
-    interval_by_style: tuple[tuple[float, ...], ...] = (
-        (-0.27, -0.07, 0.6, 0.0, 0.68, -0.01, 0.08, -0.25, 0.19, -0.49, 0.09, -0.67, 0.9),
-        (-0.21, -0.07, 0.1, 0.13, -0.14, -0.61, -0.03, -0.1, 0.61, -0.11, 0.1, -0.27, -0.08),
-        (-0.76, -0.47, 0.53, 0.03, 0.26, 0.1, 0.35, -0.09, -0.09, 0.28, 1.1, 1.3, 0.49),
-        (-1.24, -0.26, 1.18, 0.15, 0.52, 0.09, 0.27, -0.67, 0.53, 0.03, -0.64, -0.35, -0.72),
-        (0.68, 0.04, -0.62, -0.5, 0.23, -1.29, -1.3, -1.3, -1.21, -1.15, -0.76, -1.3, -0.82),
+        (0.63, 0.31, 0.63, -0.28, 1.3, 0.3, 0.78, 0.44, 0.16, 0.02, 1.21, -0.95, 1.27),
+        (0.32, 0.22, 1.11, -0.14, -0.19, 0.03, -0.36, -0.25, 1.3, -0.49, 0.11, 0.99, 1.3),
+        (0.18, -0.25, 0.58, 0.15, 1.0, 0.52, 0.87, 1.3, -1.3, -0.6, 0.4, -0.56, -0.46),
+        (-0.19, -0.11, 1.3, -0.13, 1.0, -0.37, -0.4, 0.16, 0.22, -0.14, 1.3, -0.26, -0.03),
     )
     # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (-0.07, 0.63, 1.3, 0.98, 1.3, -0.5, -1.3, -1.18, -1.3, -1.09, -1.3, 1.3),
-        (0.26, -0.33, 1.3, -0.75, -1.3, -1.09, -1.3, 0.5, -1.3, 0.46, -1.3, -0.88),
-        (1.3, -0.41, -1.3, -0.91, -1.3, -0.94, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
-        (0.37, 1.3, -0.06, 0.57, -1.27, -1.3, -1.3, -1.3, 0.58, -0.15, 1.3, 1.3),
+        (-0.16, 0.72, 1.3, 1.0, 1.3, -0.49, -1.3, -1.17, -1.3, -1.3, -1.3, 1.3),
+        (0.24, -0.38, 1.3, -0.74, -1.3, -1.18, -1.3, 0.49, -1.3, 0.62, -1.3, -0.82),
+        (1.3, -0.43, -1.3, -0.87, -1.3, -0.69, -1.3, -1.27, -1.24, -1.3, -1.3, -1.3),
+        (0.34, 1.3, 0.06, 0.77, -1.3, -1.3, -1.3, -1.3, 0.75, -0.02, 1.3, 1.3),
     )
     # Added to it, by style.
     ending_by_style: tuple[tuple[float, ...], ...] = (
-        (-1.19, -0.94, -0.15, -0.14, 1.23, -0.14, -1.3, -0.88, -0.57, 1.3, -0.37, 1.3),
-        (1.24, 0.19, 0.53, -0.1, -0.04, -1.0, -1.3, 0.19, -0.5, -1.3, -1.17, 0.26),
-        (-1.3, -1.03, 1.3, 0.01, -0.93, 0.58, -1.3, 0.14, -1.3, -1.3, -1.3, -1.3),
-        (1.04, 0.61, 1.3, 0.22, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -0.87, -0.09),
-        (1.3, -0.13, -1.3, -1.3, -1.3, -1.22, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
+        (-1.3, -0.94, -0.05, -0.07, 1.23, -0.11, -1.3, -0.82, -0.76, 1.3, -0.84, 1.3),
+        (1.3, 0.16, 0.6, -0.19, -0.02, -0.92, -1.3, 0.21, -0.3, -1.3, -1.13, 0.53),
+        (-1.3, -0.9, 1.3, -0.02, -1.0, 0.46, -1.3, 0.04, -1.3, -1.3, -1.3, -1.3),
+        (1.04, 0.73, 1.3, 0.28, -1.3, -1.28, -1.3, -1.3, -1.28, -1.3, -0.78, -0.08),
+        (1.3, -0.27, -1.3, -1.29, -1.3, -1.18, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
     )
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
@@ -203,9 +187,7 @@ _PLAIN = SearchConfig(
     breadth=(0.0,) * NUM_METERS,
     interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
     ending_by_style=((0.0,) * (len(ENDING_EDGES) + 1),) * len(STYLES),
-    interval_by_style=((0.0,) * len(INTERVALS),) * len(STYLES),
     downbeat=0.0,
-    strength_bias=((0.0,) * 5,) * len(STYLES),
     last_place=((0.0, 0.0, 0.0),) * len(STYLES),
 )
 
@@ -668,7 +650,6 @@ class _Learned:
         self.style = style
         self.kind = meter_class(meter)
         self.bias: Floats = np.array(config.interval_bias[self.kind], dtype=np.float32)
-        self.bias += np.array(config.interval_by_style[style], dtype=np.float32)
         self.values: dict[tuple[LineFeatures, int, int], float] = {}  # see _Search.value
         self._starts: dict[tuple[LineFeatures, int], Floats] = {}
         self._arcs: dict[tuple[tuple[LineFeatures, ...], int, tuple[int, int]], tuple[Floats, Floats]] = {}
@@ -746,7 +727,6 @@ class _Search:
         self.ending_bias: Floats = np.array(config.ending_bias[self.kind], dtype=np.float32)
         self.ending_bias += np.array(config.ending_by_style[style], dtype=np.float32)
         self.ending_by_close: Floats = np.array(config.ending_by_close, dtype=np.float32)
-        self.strength_bias: Floats = np.array((0.0, *config.strength_bias[style]), dtype=np.float32)
         self.last_place: Floats = np.array(config.last_place[style], dtype=np.float32)
         self.manner_intervals: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)
         self.sung: Floats = np.zeros((self.bar, len(INTERVALS)), dtype=np.float32)  # how often, in this song
@@ -1109,7 +1089,7 @@ class _Lattice:
         n = len(members[0].classes)
         end = bars * search.bar - room[1]
         grid = _grid(search.meter, n, bars, room, search.config.stress_equal, search.config.stress_reversed)
-        self.times, strengths, legal = grid.times, grid.strengths, grid.legal
+        self.times, legal = grid.times, grid.legal
         unary = np.mean([_UNARY[list(member.classes)] for member in members], axis=0)
         if upbeat:
             legal = legal.copy()
@@ -1117,7 +1097,6 @@ class _Lattice:
         self.unary: Floats = np.where(
             legal, grid.strong * unary[:, None] + search.config.downbeat * grid.first_beat, _NEVER
         ).astype(np.float32)
-        self.unary[:-1] += search.strength_bias[strengths[:-1]]
         if reference is not None:
             self.unary += search.config.keep_onset[search.style] * np.isin(self.times, reference)
         ending_bias = search.ending_bias

@@ -4,11 +4,11 @@
 
 The search leans to some intervals, because prosody and the temperature do. Round by round, rhythms are made for the
 words of training songs in their metres and styles; then every score moves by `rate` times the log of people's share
-over ours: of intervals by metre class and by style, of the time from a line's last onset to the next line by metre
-class, style and what the line closes, of the beats on which lines end and other syllables begin, and of the pick-ups of
-lines. Prints the overlaps after every round, and the tables of the best one to put into `SearchConfig`. The critic of
-rhythms has its say, as in use: what its choice does to the statistics is evened out with the rest. `--without-critic`
-leaves it out, for the tables that a critic is then trained on.
+over ours: of intervals by metre class, of the time from a line's last onset to the next line by metre class, style and
+what the line closes, of the beats on which lines end and of the pick-ups of lines by style. Prints the overlaps after
+every round, and the tables of the best one to put into `SearchConfig`. The critic of rhythms has its say, as in use:
+what its choice does to the statistics is evened out with the rest. `--without-critic` leaves it out, for the tables
+that a critic is then trained on.
 """
 
 import argparse
@@ -44,9 +44,7 @@ class Statistics:
         self.inside = np.zeros((NUM_METERS, len(INTERVALS)))
         self.ends = np.zeros((NUM_METERS, len(ENDING_EDGES) + 1))
         self.style_ends = np.zeros((len(STYLES), len(ENDING_EDGES) + 1))
-        self.style_inside = np.zeros((len(STYLES), len(INTERVALS)))
         self.close_ends = np.zeros((3, len(ENDING_EDGES) + 1))
-        self.strengths = np.zeros((len(STYLES), 5))
         self.last_places = np.zeros((len(STYLES), 3))
         self.pickups = np.zeros((len(STYLES), 3))
         self.intervals: Counter[int] = Counter()
@@ -79,10 +77,8 @@ class Statistics:
                 self.close_ends[closing[line], end] += 1
                 self.last_places[row, min(5 - meter.strength(place * GRID), 2)] += 1
                 continue
-            self.strengths[row, meter.strength(place * GRID) - 1] += 1
             if following - here in INTERVALS:
                 self.inside[kind, INTERVALS.index(following - here)] += 1
-                self.style_inside[row, INTERVALS.index(following - here)] += 1
 
 
 def _closing(lyrics: Lyrics) -> list[int]:
@@ -170,11 +166,9 @@ def main() -> None:
         "interval_bias",
         "ending_bias",
         "ending_by_style",
-        "interval_by_style",
         "last_place",
         "pickup_bias",
         "ending_by_close",
-        "strength_bias",
     )
     biases = [np.array(getattr(CONFIG, name)) for name in names]
     best, best_fit = CONFIG, 0.0
@@ -189,11 +183,9 @@ def main() -> None:
             (people.inside, ours.inside, 0.004),
             (people.ends, ours.ends, 0.02),
             (people.style_ends, ours.style_ends, 0.02),
-            (people.style_inside, ours.style_inside, 0.004),
             (people.last_places, ours.last_places, 0.02),
             (people.pickups, ours.pickups, 0.02),
             (people.close_ends, ours.close_ends, 0.02),
-            (people.strengths, ours.strengths, 0.01),
         )
         tables_fit = float(np.mean([_overlap_by_row(theirs, mine) for theirs, mine, _ in counts]))
         fits = _overlap(people.durations, ours.durations), _overlap(people.intervals, ours.intervals), tables_fit
