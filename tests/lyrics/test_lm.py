@@ -527,3 +527,11 @@ def test_a_precision_that_is_none_is_named(tiny_folder: Path) -> None:
 
     with pytest.raises(ModelChoiceError, match="must be float32 or bfloat16 or int8, got 'int4'"):
         load_model(str(tiny_folder), precision="int4")
+
+
+@pytest.mark.parametrize(("running", "busy"), [(1, False), (4 * (os.cpu_count() or 1), True)])
+def test_the_machine_is_busy_by_what_runs_now(monkeypatch: pytest.MonkeyPatch, running: int, busy: bool) -> None:
+    from lyrics.lm import _is_busy
+
+    monkeypatch.setattr(Path, "read_text", lambda path, **_: f"9.00 9.00 9.00 {running}/300 1234\n")
+    assert _is_busy() is busy
