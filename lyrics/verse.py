@@ -213,7 +213,7 @@ def _unlike_lyrics(lines: Sequence[str], num_words: int) -> float:
 
 def _clean_title(title: str) -> str:
     words = re.sub(r"[^A-Za-z' -]", "", title.replace("’", "'")).split()
-    if not 1 <= len(words) <= 6 or _is_archaic(title):
+    if not 1 <= len(words) <= 6 or is_archaic(title):
         return ""
     return " ".join(words).title().replace("'S", "'s")
 
@@ -240,7 +240,7 @@ def _fault(lines: Sequence[str], words: Sequence[str], pronouncer: Pronouncer) -
     """Say why a poem is not to be learned; None if it is."""
     if len(lines) < 4 or len(words) < 16:
         return "too short"
-    if sum(map(_is_archaic, lines)) > _MOST_ARCHAIC * len(lines):
+    if sum(map(is_archaic, lines)) > _MOST_ARCHAIC * len(lines):
         return "diction of its time"
     if any(_SLURS.search(line.lower()) for line in lines):
         return "slurs, or words used as such"
@@ -257,7 +257,8 @@ def _fault(lines: Sequence[str], words: Sequence[str], pronouncer: Pronouncer) -
     return "words that no dictionary has" if unknown > 0.02 * len(words) else None
 
 
-def _is_archaic(line: str) -> bool:
+def is_archaic(line: str) -> bool:
+    """Whether a line has a word that no one sings today."""
     return any(
         word in _ARCHAIC or (_ARCHAIC_FORM.match(word) and word not in _ETH and word not in _D)
         for word in re.findall(r"[a-z'-]+", line.lower())
@@ -341,7 +342,7 @@ def _lesson(
                 and plain
                 and _key(line) not in seen
                 and 3 <= len(line.syllables) <= 14
-                and not _is_archaic(line.text)
+                and not is_archaic(line.text)
             )
             seen.add(_key(line))
             lines.append(LessonLine(role, index == 0, len(line.syllables), end_word, line.text, learned))

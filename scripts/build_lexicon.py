@@ -3,8 +3,9 @@
     scripts/build_lexicon.py --verse verse_songlike.parquet --tokenizer MODEL
 
 A word is kept if at least `--least` poems without "thou" and the like have it and the tokenizer of the language model
-has it as one token (it is then usual in today's texts too), or if `added.txt` has it; those of `left_out.txt` never
-are. Each row has the word, the poems that have it, and those that have it at the end of a line.
+has it as one token (it is then usual in today's texts too), or if `added.txt` has it. So are other forms of such words
+("sleeps", "shaking", "river's") that `--least-form` poems have. Those of `left_out.txt` never are. Each row has the
+word, the poems that have it, and those that have it at the end of a line.
 `vectors.safetensors` has what the words mean: the first principal components of their sentence embeddings, in 8 bits.
 """
 
@@ -14,6 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 from lyrics.cmudict import pronunciations
+from lyrics.verse import is_archaic
+from lyrics.writing.words import stem
 
 FOLDER = Path(__file__).parents[1] / "lyrics" / "data" / "lexicon"
 _ARCHAIC = re.compile(r"\b(thou|thee|thy|thine|ye|doth|hath|dost|hast|wilt|shalt|'tis|'twas|o'er|e'er|ne'er)\b", re.I)
@@ -27,6 +30,7 @@ def main() -> None:
     parser.add_argument("--verse", type=Path, required=True, help="a Parquet file with a column `text`")
     parser.add_argument("--tokenizer", required=True, help="folder or hub id of the language model")
     parser.add_argument("--least", type=int, default=12, help="poems that must have a word")
+    parser.add_argument("--least-form", type=int, default=8, help="poems that must have another form of such a word")
     options = parser.parse_args()
 
     import pyarrow.parquet as pq
@@ -47,12 +51,35 @@ def main() -> None:
         for word, count in within.items()
         if count >= options.least and pronunciations(word) and len(tokenizer.encode(f" {word}")) == 1
     }
-    words = sorted((usual - left_out) | added)
+    chosen = (usual - left_out) | added
+    stems = {part for word in chosen for part in _stems(word)}
+    forms = {
+        word
+        for word, count in within.items()
+        if count >= options.least_form
+        and pronunciations(word)
+        and not is_archaic(word)
+        and not stems.isdisjoint(_stems(word))
+    }
+    forms -= chosen | left_out
+    words = sorted(chosen | forms)
     rows = [f"{word}\t{within[word]}\t{at_end[word]}" for word in words]
     text = "# word, poems that have it, poems that have it at the end of a line; see CARD.md\n" + "\n".join(rows) + "\n"
     (FOLDER / "words.tsv").write_text(text, encoding="utf-8")
     _write_vectors(words)
-    print(f"{len(words):,} words: {len(usual - left_out):,} of the verse, {len(added - usual):,} more of today")
+    parts = f"{len(usual - left_out):,} of the verse, {len(added - usual):,} more of today, {len(forms):,} more forms"
+    print(f"{len(words):,} words: {parts}")
+
+
+def _stems(word: str) -> set[str]:
+    """Return what other forms of a word may have in common with it: "hurri" and "hurry", "stop" and "stopp"."""
+    short = stem(word)
+    found = {short, short.removesuffix("e")}
+    if short.endswith("i"):
+        found.add(short[:-1] + "y")
+    if len(short) > 3 and short[-1] == short[-2]:
+        found.add(short[:-1])
+    return found
 
 
 def _write_vectors(words: list[str]) -> None:
