@@ -57,6 +57,7 @@ _GLOOM = -0.55  # valence of words of death and dread
 _GLOOM_NEAR = 1.8  # standard deviations: nearer to the theme they are welcome
 _GLOOMY_MOODS = ("sad", "dark")
 _WEAK = 4.0  # nats: a word less likely than this is felt not to fit
+_TOKENS = 0.85  # for each syllable, in most lines
 _MOST_GAIN = 1.0  # nats per token that knowing the theme may count
 
 
@@ -67,8 +68,8 @@ class Effort:
     candidates: int = 18  # sampled at a time
     end_words: int = 7  # that those are told to end on
     rounds: int = 2  # at most, for a line whose best candidate is poor
-    good: float = -6.3  # a score of a hook, or of a line that rhymes, that needs no further round
-    fair: float = -6.3  # the same for other lines
+    good: float = -8.0  # a score of a hook, or of a line that rhymes, that needs no further round
+    fair: float = -8.0  # the same for other lines
     examined: int = 9  # candidates whose likelihood is computed anew, without knowing the end word
     compared: int = 4  # of those, whose likelihood without theme and earlier lines, and whose meaning are computed
     temperature: float = 0.85
@@ -87,21 +88,26 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What makes a line good; likelihoods are natural logs per token."""
+    """What makes a line good.
+
+    Likelihoods are natural logs of whole lines over the usual number of tokens for their syllables: all candidates have
+    as many syllables, and a mean over their own tokens would prefer those that are filled up with little words.
+    """
 
     likelihood: float = 1.0
     information: float = 0.7  # log likelihood given the theme minus that without it
     plain: float = 1.0  # log likelihood under the bare model, which knows today's language better than verse does
-    theme: float = 2.5  # cosine of the line's embedding with the theme's
+    theme: float = 2.3  # cosine of the line's embedding with the theme's
+    plain_complete: float = 0.2  # log probability of the line end under the bare model
     complete: float = 0.25  # log probability of the line end, half of it where the next line may go on
     weakest: float = 0.5  # what the least likely word falls short of `_WEAK`
     repeated_word: float = 0.8  # each content word that an earlier line has, or that stands in the line twice
-    repeated_pair: float = 0.8  # each pair of neighbouring words that an earlier line has
+    repeated_pair: float = 1.0  # each pair of neighbouring words that an earlier line has
     same_start: float = 0.5  # beginning with the same two words as an earlier line
-    same_first: float = 0.3  # beginning with the same word as the line before
-    first: float = 0.3  # while sampling: a first word, times the natural log of 1 + its earlier lines
-    habit: float = 0.08  # the strength of each pair of words that we write more often than people do
-    shy: float = 0.6  # while sampling: the same
+    same_first: float = 0.4  # beginning with the same word as the line before
+    first: float = 0.4  # while sampling: a first word, times the natural log of 1 + its earlier lines
+    habit: float = 0.12  # the strength of each pair of words that we write more often than people do
+    shy: float = 0.75  # while sampling: the same
     linked: float = 0.5  # a section that begins with "and" or "but"
     drift: float = 0.8  # somebody new, or another time (lyrics/writing/voice.py)
     comma: float = 0.15
@@ -464,10 +470,11 @@ class LineWriter:
 
         weights = self.weights
         lazy = self._lazy
+        usual = _TOKENS * slot.num_syllables
         rough: dict[str, tuple[float, float, Candidate]] = {}
         for candidate in candidates:
             text = lazy.vocabulary.text(candidate)
-            if text in known or (text in rough and rough[text][2].likelihood >= candidate.likelihood):
+            if text in known or (text in rough and rough[text][2].log_prob >= candidate.log_prob):
                 continue
             if self._stutters(candidate) or colours_people(self._texts(candidate)):
                 continue
@@ -480,7 +487,7 @@ class LineWriter:
             if slot.hook:
                 cost += weights.hook * weakness([lazy.vocabulary.words[word] for word in candidate.words])
                 cost -= weights.title * (candidate.words[-1] in lazy.titles)
-            rough[text] = weights.likelihood * candidate.likelihood - cost, cost, candidate
+            rough[text] = weights.likelihood * candidate.log_prob / usual - cost, cost, candidate
         others = [tails_of(line) for line in beside.rhymes]
         kept: list[tuple[Found, Candidate]] = []
         for text, (_, cost, candidate) in sorted(rough.items(), key=lambda item: -item[1][0]):
@@ -509,9 +516,10 @@ class LineWriter:
             for place, promise in zip(planned, promises, strict=True):
                 kept[place][0].score += weights.kept_promise * float(promise)
         for (item, _), scores in zip(kept, heard, strict=True):
-            item.score += weights.plain * float(scores.mean())
+            item.score += weights.plain * float(scores[:-1].sum()) / usual + weights.plain_complete * float(scores[-1])
         for (item, _), first, scores in zip(kept, firsts, told, strict=True):
-            item.score += weights.likelihood * float(scores[first:].mean())
+            free = (len(scores) - 1 - first) / (len(scores) - 1 - len(close))  # an opening is not judged
+            item.score += weights.likelihood * float(scores[first:-1].sum()) / (usual * free)
             if self.request.mood:
                 item.score += weights.mood_line * lazy.agreement(item.line)
             item.score += complete * max(float(scores[-1]), -6.0)

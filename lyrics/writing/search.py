@@ -52,9 +52,9 @@ class Candidate:
     num_fixed: int = 0  # tokens of an opening
 
     @property
-    def likelihood(self) -> float:
-        """Mean log probability of the tokens and the end word in the cue."""
-        return (sum(self.log_probs) + self.log_cue) / (len(self.tokens) + bool(self.log_cue))
+    def log_prob(self) -> float:
+        """Log probability of the tokens and the end word in the cue."""
+        return sum(self.log_probs) + self.log_cue
 
 
 class _Tree:
