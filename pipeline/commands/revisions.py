@@ -85,7 +85,7 @@ def revise(
         if tempo is not None:
             after = revising.set_tempo(after, tempo)
         stem = slug(after.title) if from_stdin else safe_name(song.stem)
-        written = write_song(after, output, stem, names, force)
+        written = write_song(after, output, stem, names, force, (song, pronunciations))
         changed = [line.id for old, line in zip(before.lines, after.lines, strict=True) if old != line]
         if not quiet:
             typer.echo(f"changed: {', '.join(changed) or 'no line'}", err=True)

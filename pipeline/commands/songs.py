@@ -88,7 +88,8 @@ def compose(
             backing=backing,
         )
         named = title or parsed.title or from_stdin
-        written = write_song(song, output, slug(song.title) if named else safe_name(lyrics.stem), names, force)
+        stem = slug(song.title) if named else safe_name(lyrics.stem)
+        written = write_song(song, output, stem, names, force, (lyrics, pronunciations))
         if not quiet:
             tell(song)
         print_files(song, written, as_json)
@@ -156,20 +157,22 @@ def render(
                 raise SettingsError(f"midi lyrics must be one of {', '.join(MIDI_LYRICS)}, got {midi_lyrics!r}")
             document = replace(document, settings=replace(document.settings, midi_lyrics=midi_lyrics))
         stem = slug(document.title) if from_stdin else safe_name(song.stem)
-        written = write_song(document, output, stem, names, force)
+        written = write_song(document, output, stem, names, force, (song,))
         if not quiet:
             typer.echo(f"{document.title}: {document.settings.key}, {document.settings.meter}", err=True)
         print_files(document, written, as_json)
 
 
-def write_song(song: "Song", folder: Path, stem: str, formats: Sequence[str], force: bool) -> list[Path]:
-    """Write a song in all formats, all files or none; return their paths."""
+def write_song(
+    song: "Song", folder: Path, stem: str, formats: Sequence[str], force: bool, inputs: Sequence[Path | None] = ()
+) -> list[Path]:
+    """Write a song in all formats, all files or none, and never over one of `inputs`; return their paths."""
     from pipeline.files import write_files
     from pipeline.render import render
 
     paths = {name: folder / f"{stem}.{name}" for name in formats}
     contents = render(song, formats)
-    write_files({paths[name]: content for name, content in contents.items()}, force=force)
+    write_files({paths[name]: content for name, content in contents.items()}, inputs=inputs, force=force)
     return list(paths.values())
 
 

@@ -83,7 +83,7 @@ def extend(
             pronouncer=spoken,
         )
         stem = slug(song.title) if from_stdin or title else safe_name(melody.stem)
-        written = write_song(song, output, stem + "-extended", names, force)
+        written = write_song(song, output, stem + "-extended", names, force, (melody, lyrics, pronunciations))
         if not quiet:
             tell(song)
             if tune.voice:

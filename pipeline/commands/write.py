@@ -1,7 +1,7 @@
 """The commands that write words: write, song, rewrite."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +62,16 @@ Model = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Another number gives other words.")]
 _TRIAL = "Here we are"
-OutputFile = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, not to stdout.")]
+
+
+def _file_or_stdout(path: Path | None) -> Path | None:
+    return None if path == Path("-") else path
+
+
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", callback=_file_or_stdout, help="Write here, not to stdout."),
+]
 
 
 @app.command()
@@ -93,7 +102,7 @@ def write(
         request = _request(
             theme, form, lines, syllables, rhyme, metre, title, mood, use, avoid, to, explicit, slant, seed
         )
-        _refuse_existing(output, force)
+        _check(output, force)
         written = _write(request, model, quiet)
         _deliver(written.text, _summary(written, request, model), output, as_json, force)
 
@@ -136,6 +145,7 @@ def song(
         from lyrics.parse import parse_lyrics
         from pipeline.commands.songs import summary, tell, write_song
         from pipeline.compose import compose as compose_song
+        from pipeline.files import check_folder
         from pipeline.names import slug
         from pipeline.render import parse_formats
 
@@ -155,9 +165,11 @@ def song(
         }
         said = pronouncer(pronunciations)
         compose_song(_TRIAL, seed=seed, **settings)  # bad settings are told before the words are written
+        check_folder(output)
         written = _write(request, model, quiet)
-        composed = compose_song(parse_lyrics(written.text, said), seed=seed, **settings)
-        files = write_song(composed, output, slug(composed.title), names, force)
+        with _kept(written.text):
+            composed = compose_song(parse_lyrics(written.text, said), seed=seed, **settings)
+            files = write_song(composed, output, slug(composed.title), names, force, (pronunciations,))
         if not quiet:
             tell(composed)
         if as_json:
@@ -202,7 +214,8 @@ def rewrite(
         said = pronouncer(pronunciations)
         request = Request(theme, mood=mood, avoid=_listed(avoid), explicit=explicit, slant=slant, seed=seed)
         check_place(parse_lyrics(text, said), request, line=line, section=section, choices=choices)
-        _refuse_existing(output, force)
+        inputs = (lyrics, pronunciations)
+        _check(output, force, inputs)
         loaded = _load(model, quiet)
         found = rewrite_lyrics(text, loaded, request, line=line, section=section, choices=choices, pronouncer=said)
         if choices == 1:
@@ -210,7 +223,7 @@ def rewrite(
         else:
             result = "\n".join("\n".join(way.lines) + ("\n" if section else "") for way in found) + "\n"
         shown = {"line": line or None, "section": section or None, "choices": [list(way.lines) for way in found]}
-        _deliver(result, shown | {"text": found[0].text}, output, as_json, force)
+        _deliver(result, shown | {"text": found[0].text}, output, as_json, force, inputs)
 
 
 def _request(
@@ -288,21 +301,37 @@ def _bar(quiet: bool, what: str) -> "Iterator[Callable[[int, int], None] | None]
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _refuse_existing(output: Path | None, force: bool) -> None:
+def _check(output: Path | None, force: bool, inputs: Sequence[Path | None] = ()) -> None:
     """Refuse before the work what would be refused after it."""
-    if output is not None and output.exists() and not force:
-        import errno
+    if output is not None:
+        from pipeline.files import check_files
 
-        from pipeline.errors import OutputExistsError
-
-        raise OutputExistsError(errno.EEXIST, "exists already", str(output))
+        check_files([output], inputs=inputs, force=force)
 
 
-def _deliver(text: str, shown: dict[str, Any], output: Path | None, as_json: bool, force: bool) -> None:
+@contextmanager
+def _kept(text: str) -> "Iterator[None]":
+    """Print what the language model has written if it cannot be used: it took long."""
+    try:
+        yield
+    except Exception:
+        typer.echo(text, err=True)
+        raise
+
+
+def _deliver(
+    text: str,
+    shown: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+    force: bool,
+    inputs: Sequence[Path | None] = (),
+) -> None:
     if output is not None:
         from pipeline.files import write_files
 
-        write_files({output: text.encode()}, force=force)
+        with _kept(text):
+            write_files({output: text.encode()}, inputs=inputs, force=force)
     if as_json:
         print_json(shown)
     elif output is not None:

@@ -69,6 +69,21 @@ def test_nothing_is_overwritten_without_force(lyrics: Path, tmp_path: Path) -> N
     assert (tmp_path / "lamp_light.musicxml").read_text(encoding="utf-8").startswith("<?xml")
 
 
+def test_no_command_overwrites_its_input(lyrics: Path, tmp_path: Path) -> None:
+    document = tmp_path / "lamp_light.json"
+    assert _run("compose", lyrics, "-o", tmp_path, "-f", "json").exit_code == 0
+    for command in (
+        ("compose", lyrics, "-f", "mid,txt"),
+        ("render", document, "-f", "json"),
+        ("revise", document, "--tempo", "90", "-f", "json"),
+    ):
+        result = _run(*command, "-o", tmp_path, "--force")
+        assert (result.exit_code, result.stdout) == (2, ""), command
+        assert re.fullmatch(r"Error: \S+ is read, and never overwritten; .* with -o\n", result.stderr)
+    assert lyrics.read_text(encoding="utf-8") == LYRICS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lamp_light.json", "lamp_light.txt"]
+
+
 @pytest.mark.parametrize("name", MIDI_LYRICS)
 def test_rendering_a_document_gives_the_files_that_composing_gave(lyrics: Path, tmp_path: Path, name: str) -> None:
     assert _run("compose", lyrics, "-o", tmp_path / "a", "--midi-lyrics", name).exit_code == 0
@@ -189,10 +204,10 @@ def test_a_folder_without_permission_fails_with_code_1(lyrics: Path, tmp_path: P
     )
 
 
-def test_a_folder_that_is_a_file_fails_with_code_1(lyrics: Path) -> None:
+def test_a_folder_that_is_a_file_is_refused(lyrics: Path) -> None:
     result = _run("compose", lyrics, "-o", lyrics)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.splitlines()[-1].startswith(f"Error: {lyrics}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"Error: {lyrics} is a file; give a folder for the output\n"
 
 
 def test_a_full_disk_fails_with_code_1_and_leaves_nothing(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import OutputExistsError
+from pipeline.errors import OutputExistsError, SettingsError
 from pipeline.files import write_files
 from pipeline.names import pitch_name, safe_name, slug, title_from_stem
 
@@ -25,8 +25,24 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
 
 def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(SettingsError, match="a is a folder"):
         write_files({tmp_path / "a": b"1"}, force=True)
+
+
+def test_files_do_not_go_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(SettingsError, match="a is a file; give a folder"):
+        write_files({tmp_path / "a" / "b" / "c": b"1"}, force=True)
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    words, link = tmp_path / "words.txt", tmp_path / "link.txt"
+    words.write_bytes(b"mine")
+    link.symlink_to(words)
+    for path in (words, link):
+        with pytest.raises(SettingsError, match="never overwritten; give another place with -o"):
+            write_files({tmp_path / "a": b"1", path: b"2"}, inputs=[None, words], force=True)
+    assert (words.read_bytes(), (tmp_path / "a").exists()) == (b"mine", False)
 
 
 def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

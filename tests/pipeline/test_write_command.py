@@ -69,6 +69,39 @@ def test_song_writes_words_and_music(folder: str, tmp_path: Path) -> None:
     )
 
 
+def test_song_refuses_a_place_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.commands.write._write", lambda *arguments: pytest.fail("too late"))
+    (tmp_path / "file").touch()
+    result = run("song", "a night train", "-o", str(tmp_path / "file"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"Error: {tmp_path / 'file'} is a file; give a folder for the output\n"
+
+
+def test_words_are_shown_if_the_song_cannot_be_written(folder: str, tmp_path: Path) -> None:
+    arguments = ["song", "a night train", "--model", folder, *QUICK, "--title", "Rain", "-f", "json", "-o"]
+    (tmp_path / "rain.json").touch()
+    result = run(*arguments, str(tmp_path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    words, _, complaint = result.stderr.strip().rpartition("\n")
+    assert "rain.json exists already; use --force" in complaint
+    assert len(parse_lyrics(words).sections[0].lines) == 2
+
+
+def test_a_hyphen_is_standard_output(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("write", "a night train", "--model", folder, *QUICK, "-o", "-")
+    assert parse_lyrics(result.stdout).sections
+    assert not list(tmp_path.iterdir())
+
+
+def test_rewrite_keeps_its_input(tmp_path: Path) -> None:
+    source = tmp_path / "words.txt"
+    source.write_text("Here I am\n")
+    result = run("rewrite", str(source), "--line", "v1.1", "-o", str(source), "--force")
+    assert (result.exit_code, source.read_text()) == (2, "Here I am\n")
+    assert "never overwritten" in result.stderr
+
+
 def test_rewrite_changes_one_line(folder: str, tmp_path: Path) -> None:
     words = "[Verse]\nI walk alone at night\nThe road is long and white\n"
     source = tmp_path / "words.txt"
