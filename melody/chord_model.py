@@ -5,6 +5,7 @@ checked. It was made by scripts/train_harmony.py.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,10 @@ Ints = NDArray[np.int64]
 CLASSES = ("", "m", "7", "dim")  # the quality that stands for each class: major, minor, dominant, diminished
 NUM_STATES = 12 * len(CLASSES)  # state = semitones of the root above the tonic * 4 + class
 MODES = ("major", "minor")
+
+# What speaks for a key, in nats, besides the counted changes: to begin or end on its tonic, no tone outside its scale,
+# and that it is major.
+_BEGINS, _ENDS, _OUTSIDE, _MAJOR = 1.5, 1.0, 1.0, 0.7
 
 _FOLDER = Path(__file__).parent / "data" / "harmony"
 _SHA256 = "36cb336d0b7a7af0014c4f173a6ef58fe556184e07cb7aa88be5e1112e4abd95"
@@ -75,3 +80,30 @@ def chord_of(state: int, key: Key) -> Chord:
     """Return the plain chord of a state."""
     root, quality = divmod(state, len(CLASSES))
     return Chord((root + key.tonic) % 12, CLASSES[quality])
+
+
+def key_of_chords(chords: Sequence[Chord], mode: str | None = None) -> Key:
+    """Return the key (of that mode, if it is given) in which chords that are played over and over are likeliest.
+
+    >>> print(key_of_chords([Chord.parse(symbol) for symbol in ("C", "G", "Am", "F")]))
+    C major
+    """
+    model = load_model()
+
+    def score(key: Key) -> float:
+        number = MODES.index(key.mode)
+        states = [state_of(chord, key) for chord in chords]
+        following = [*states[1:], states[0]]
+        changes = (model.change[number, one, next_one] for one, next_one in zip(states, following, strict=True))
+        found = float(model.start[number, states[0]] + sum(change for change in changes if np.isfinite(change)))
+        found += _BEGINS * (chords[0].root == key.tonic) + _ENDS * (chords[-1].root == key.tonic)
+        found += _MAJOR * (key.mode == "major")
+        return found - _OUTSIDE * sum(num_outside(chord, key) for chord in chords)
+
+    return max((Key(tonic, name) for name in MODES if mode in (None, name) for tonic in range(12)), key=score)
+
+
+def num_outside(chord: Chord, key: Key) -> int:
+    """Return the number of tones of a chord outside the scale of a key; the raised seventh of minor is inside."""
+    inside = {*key.scale, (key.tonic - 1) % 12}
+    return sum((chord.root + interval) % 12 not in inside for interval in QUALITIES[chord.quality])

@@ -55,10 +55,10 @@ def compose(
     """Compose a song to lyrics (as text, or parsed). The same arguments give the same song.
 
     What is not given is chosen from the lyrics: `key` ("D major", or "minor" alone), `tempo` (quarter notes per
-    minute), `meter` ("3/4"), `style`, `voice` ("alto") or `voice_range` ("C3-E4", or two MIDI numbers), `chords`
-    ("Am F C G"), `title` (else the lyrics' own, else `name`, else the first words). `pronunciations` is a file of the
-    user's own. `backing` says what happens to (backing words): "in-place" sings them, "skip" leaves them out.
-    `midi_lyrics` is one of `pipeline.song.MIDI_LYRICS`.
+    minute), `meter` ("3/4"), `style`, `voice` ("alto") or `voice_range` ("C3-E4", or two MIDI numbers), `chords` ("Am
+    F C G", which settle the key where it is not given), `title` (else the lyrics' own, else `name`, else the first
+    words). `pronunciations` is a file of the user's own. `backing` says what happens to (backing words): "in-place"
+    sings them, "skip" leaves them out. `midi_lyrics` is one of `pipeline.song.MIDI_LYRICS`.
 
     Raises LyricsError for lyrics that cannot be sung, SettingsError for settings that make no sense.
     """
@@ -169,14 +169,13 @@ def draft(
             style=style,
             voice=voice,
             voice_range=voice_range,
+            chords=given,
             title=_clean(title) or _clean(lyrics.title) or _clean(name) or None,
             seed=seed,
         )
     reasons = dict(chosen.reasons)
     if not _clean(title) and (_clean(lyrics.title) or _clean(name)):
         reasons["title"] = "as the lyrics say" if _clean(lyrics.title) else "from the file's name"
-    if given:
-        reasons["chords"] = "as asked"
     guessed = sorted({word.text for line in _lines(lyrics) for word in line.words if not word.in_dictionary})
     logger.info("%d lines, %d syllables", analysis.num_lines, analysis.num_syllables)
     if guessed:

@@ -5,13 +5,13 @@ the loudness on the same pitch begins another one. The voice's tuning, which is 
 """
 
 import io
-from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import MissingExtraError, TuneError
+from lyrics.errors import need
+from pipeline.errors import TuneError
 from pipeline.midi_reader import PlayedNote, PlayedTune
 
 MAX_SECONDS = 120.0
@@ -29,8 +29,7 @@ Floats = NDArray[np.float64]
 
 def read_sound(data: bytes, name: str) -> PlayedTune:
     """Return the notes of a recording; TuneError if there are none, MissingExtraError without librosa."""
-    if find_spec("librosa") is None or find_spec("soundfile") is None:
-        raise MissingExtraError(f"listening to {name} needs librosa; install it with: pip install 'songwright[audio]'")
+    need(f"listening to {name}", "audio", "librosa", "soundfile")
     if len(data) > MAX_BYTES:
         raise TuneError(f"{name} is larger than {MAX_BYTES:,} bytes; give at most {MAX_SECONDS:.0f} seconds")
     import librosa

@@ -44,9 +44,9 @@ _Event = tuple[int, int, Callable[..., Any]]
 _OFF, _TEXT, _ON = 0, 1, 2
 
 
-def write_midi(song: Song, path: Path, *, force: bool = False) -> None:
+def write_midi(song: Song, path: Path | str, *, force: bool = False) -> None:
     """Write the song to a file; FileExistsError if there is one already and `force` is not set."""
-    write_files({path: midi_bytes(song)}, force=force)
+    write_files({Path(path): midi_bytes(song)}, force=force)
 
 
 def lead_in(song: Song) -> int:

@@ -73,9 +73,9 @@ _IN_ATTRIBUTES = _IN_TEXT | str.maketrans({'"': "&quot;", "\r": "&#13;", "\n": "
 _BARS_BEFORE_SECTION, _BARS_BEFORE_LINE = 2, 3
 
 
-def write_musicxml(song: Song, path: Path, *, force: bool = False) -> None:
+def write_musicxml(song: Song, path: Path | str, *, force: bool = False) -> None:
     """Write the song to a file; FileExistsError if there is one already and `force` is not set."""
-    write_files({path: musicxml_bytes(song)}, force=force)
+    write_files({Path(path): musicxml_bytes(song)}, force=force)
 
 
 def musicxml_bytes(song: Song, *, for_engraver: bool = False) -> bytes:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.errors import MissingExtraError, SettingsError
+from lyrics.errors import need
+from pipeline.errors import SettingsError
 from pipeline.song import Song
 
 
@@ -47,7 +48,7 @@ def _chordpro(song: Song) -> bytes:
 
 def _svg(song: Song) -> bytes:
     """Engrave the score with verovio, its pages one below the other."""
-    _need("svg", "verovio")
+    need("the format svg", "audio", "verovio")
     import verovio
 
     from pipeline.musicxml import musicxml_bytes
@@ -93,8 +94,7 @@ def _stack(pages: Sequence[str]) -> str:
 
 def _wav(song: Song) -> bytes:
     """Play the MIDI file with the SoundFont that pretty_midi carries."""
-    _need("wav", "midirenderer")
-    _need("wav", "pretty_midi")
+    need("the format wav", "audio", "midirenderer", "pretty_midi")
     from midirenderer import render_wave_from
 
     from pipeline.midi import midi_bytes
@@ -104,11 +104,6 @@ def _wav(song: Song) -> bytes:
     assert spec.origin is not None
     sound_font = Path(spec.origin).with_name("TimGM6mb.sf2").read_bytes()
     return bytes(render_wave_from(sound_font, midi_bytes(song)))
-
-
-def _need(name: str, package: str) -> None:
-    if find_spec(package) is None:
-        raise MissingExtraError(f"the format {name} needs {package}; install it with: pip install 'songwright[audio]'")
 
 
 FORMATS = {

@@ -23,8 +23,9 @@ from melody.listening import mode_degrees
 from melody.theory import Chord, Key
 from pipeline.compose import sung_words
 from pipeline.errors import SettingsError
+from pipeline.names import pitch_name
 from pipeline.seeds import line_seed
-from pipeline.settings import HIGHEST, LOWEST, MAX_TEMPO, MIN_TEMPO
+from pipeline.settings import HIGHEST, LOWEST, MAX_TEMPO, MIN_TEMPO, VOICES
 from pipeline.song import Note, Song, SungLine, chord_symbol
 
 _TRIES = 8  # revisions that are tried until a line comes out other than it was
@@ -106,6 +107,17 @@ def transpose(song: Song, semitones: int) -> Song:
         ),
         chords=tuple(replace(span, chord=moved(span.chord)) for span in song.chords),
     )
+
+
+def beyond_voices(song: Song) -> str:
+    """Say where the melody goes beyond what any voice of `VOICES` sings with ease; "" if it does not."""
+    pitches = [note.pitch for line in song.lines for note in line.notes]
+    lowest, highest = VOICES["bass"][0], VOICES["soprano"][1]
+    if pitches and max(pitches) > highest:
+        return f"goes up to {pitch_name(max(pitches))}, higher than a soprano sings with ease ({pitch_name(highest)})"
+    if pitches and min(pitches) < lowest:
+        return f"goes down to {pitch_name(min(pitches))}, lower than a bass sings with ease ({pitch_name(lowest)})"
+    return ""
 
 
 def to_key(song: Song, key: str | Key) -> Song:

@@ -13,10 +13,10 @@ import sys
 import zipfile
 import zlib
 from dataclasses import replace
-from importlib.util import find_spec
 from xml.etree import ElementTree
 
-from pipeline.errors import MissingExtraError, TuneError
+from lyrics.errors import need
+from pipeline.errors import TuneError
 from pipeline.midi_reader import MAX_BYTES, PlayedTune, Signature, read_midi
 
 _LARGEST = 6 * MAX_BYTES  # XML is wordy
@@ -29,8 +29,7 @@ def read_score(data: bytes, name: str, track: str | None = None) -> PlayedTune:
     if len(data) > _LARGEST:
         raise TuneError(f"{name} is larger than {_LARGEST:,} bytes; give the melody alone")
     text = _sound_text(_unpacked(data, name), name)
-    if find_spec("verovio") is None:
-        raise MissingExtraError(f"reading {name} needs verovio; install it with: pip install 'songwright[audio]'")
+    need(f"reading {name}", "audio", "verovio")
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "pipeline.score_reader"],

@@ -6,14 +6,14 @@ what would be fine. Giving one setting does not change the choice of another tha
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from align.meter import Meter
 from lyrics.analysis import Outline
 from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
-from melody.theory import Key, spell
+from melody.theory import Chord, Key, spell
 from pipeline.seeds import derived_seed
 
 STYLES = ("popular", "folk", "hymn", "carol", "spiritual")
@@ -71,12 +71,14 @@ def choose_settings(
     style: str | None = None,
     voice: str | None = None,
     voice_range: str | tuple[int, int] | None = None,
+    chords: Sequence[Chord] = (),
     title: str | None = None,
     seed: int = 0,
 ) -> Settings:
     """Keep what is given and choose the rest; the same arguments give the same settings.
 
-    `key` may be a mode alone ("minor"). Raises ValueError with one sentence for what makes no sense.
+    `key` may be a mode alone ("minor"); with `chords` the key is theirs. Raises ValueError with one sentence for what
+    makes no sense.
     """
     asked = "as asked"
     reasons: dict[str, str] = {}
@@ -107,9 +109,14 @@ def choose_settings(
 
     if key is None or (isinstance(key, str) and is_mode(key)):
         mode = key.strip().lower() if isinstance(key, str) else None
-        key, reasons["key"] = _key(lyrics, analysis, low, high, style, seed, mode)
+        if chords:
+            key, reasons["key"] = _key_of_chords(chords, mode)
+        else:
+            key, reasons["key"] = _key(lyrics, analysis, low, high, style, seed, mode)
     else:
         key, reasons["key"] = Key.parse(key) if isinstance(key, str) else key, asked
+    if chords:
+        reasons["chords"] = asked + _strange_chords(chords, key)
 
     if tempo is None:
         tempo, reasons["tempo"] = _tempo(lyrics, analysis, meter, seed)
@@ -274,6 +281,20 @@ def _key(
             if mark < 0:
                 break
     return chosen, f"{why}; {spell(chosen.tonic, chosen.fifths)} suits the voice"
+
+
+def _key_of_chords(chords: Sequence[Chord], mode: str | None) -> tuple[Key, str]:
+    from melody.chord_model import key_of_chords
+
+    return key_of_chords(chords, mode), "the key of the chords" + (f", {mode} as asked" if mode else "")
+
+
+def _strange_chords(chords: Sequence[Chord], key: Key) -> str:
+    """Name the chords that are strange to a key: more than one of their tones lies outside it."""
+    from melody.chord_model import num_outside
+
+    strange = [chord.symbol(key.fifths) for chord in dict.fromkeys(chords) if num_outside(chord, key) > 1]
+    return f"; {', '.join(strange)} strange to {key}" if strange else ""
 
 
 def _tempo(lyrics: Lyrics, analysis: Outline, meter: Meter, seed: int) -> tuple[float, str]:

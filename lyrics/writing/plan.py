@@ -72,6 +72,9 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
         found = (rhyme_kind(phrase.line, word.line) is RhymeKind.PERFECT for word in partners)
         return sum(islice(filter(None, found), _LEAST_RHYMES)) == _LEAST_RHYMES
 
+    def no_line_left(text: str) -> RequestError:
+        return RequestError(f"there is no line left for {text!r}; ask for fewer words, or more lines")
+
     def place(option: str, text: str, choices: Iterable[Slot]) -> None:
         phrase = sung_phrase(text, pronouncer)
         size = phrase.num_syllables
@@ -79,14 +82,18 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
         fitting = [slot for slot in open_slots if slot.num_syllables >= size and _fits_end(phrase, slot, request.metre)]
         if not fitting:
             if not open_slots:
-                raise RequestError(f"there is no line left to end on {text!r}; ask for fewer words, or more lines")
+                raise no_line_left(text)
             most = max(slot.num_syllables for slot in open_slots)
             if most < size:
                 raise RequestError(
                     f"--{option} {text!r} has {size} syllables, and its line at most {most}; "
                     "use more --syllables, or a shorter one"
                 )
-            raise RequestError(f"no {request.metre} line can end on {text!r}; use --metre free, or put it otherwise")
+            sizes = " or ".join(map(str, sorted({slot.num_syllables for slot in open_slots})))
+            raise RequestError(
+                f"no {request.metre} line of {sizes} syllables can end on {text!r}; "
+                "use other --syllables or --metre free, or put it otherwise"
+            )
         if option == "title":
             fitting = fitting[:1]
         free = [slot for slot in fitting if slot.letter == UNRHYMED]
@@ -102,7 +109,7 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
                 "use --rhyme none, a scheme with unrhymed lines such as XAXA, or another word"
             )
         else:
-            raise RequestError(f"there is no line left to end on {text!r}; ask for fewer words, or more lines")
+            raise no_line_left(text)
 
     hooks = [slot for slot in slots if slot.role in (Role.CHORUS, Role.HOOK)] or slots
     if request.title:

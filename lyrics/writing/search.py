@@ -22,7 +22,8 @@ METRES = ("free", "iambic", "trochaic")
 def fits_metre(stress: str, used: int, metre: str) -> bool:
     """Whether a word of this stress may begin at a syllable (from 0) of a line in a metre.
 
-    In longer words the main stress bears a beat, and its unstressed neighbours bear none; words of one syllable bend.
+    In longer words the main stress bears a beat, and its unstressed neighbours bear none; words of one syllable bend
+    ("x" where one stands in a phrase).
 
     >>> fits_metre("010", 0, "iambic"), fits_metre("10", 0, "iambic"), fits_metre("10", 0, "trochaic")
     (True, False, True)

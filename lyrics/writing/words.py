@@ -36,6 +36,7 @@ class SungWord:
     content: bool
     poems: int = 0  # of the open verse that have it
     ends: int = 0  # that have it at the end of a line
+    sizes: tuple[int, ...] = ()  # of a phrase: syllables of each of its words
 
     @property
     def num_syllables(self) -> int:
@@ -44,10 +45,19 @@ class SungWord:
 
     @property
     def stress(self) -> str:
-        """The stress digits of its syllables; for one syllable "c" (content) or "f" (function word)."""
+        """The stress digits of its syllables; for one syllable "c" (content) or "f" (function word).
+
+        In a phrase a word of one syllable has "x": it bends to any metre.
+        """
         if len(self.syllables) == 1:
             return "c" if self.content else "f"
-        return "".join(str(syllable.stress) for syllable in self.syllables)
+        digits = [str(syllable.stress) for syllable in self.syllables]
+        place = 0
+        for size in self.sizes:
+            if size == 1:
+                digits[place] = "x"
+            place += size
+        return "".join(digits)
 
     @property
     def line(self) -> Line:
@@ -92,7 +102,8 @@ def sung_phrase(text: str, pronouncer: Pronouncer) -> SungWord:
         raise LyricsError(f"{text!r} is no single line")
     words = lines[0].words
     syllables = tuple(syllable for word in words for syllable in word.syllables)
-    return SungWord(lines[0].text, syllables, words[-1].content)
+    sizes = tuple(len(word.syllables) for word in words) if len(words) > 1 else ()
+    return SungWord(lines[0].text, syllables, words[-1].content, sizes=sizes)
 
 
 def rhymes_with(first: SungWord, second: SungWord, *, slant: bool) -> RhymeKind | None:

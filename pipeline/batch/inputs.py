@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from lyrics.document import LyricsError
+from lyrics.errors import missing_extra
 from lyrics.parse import MAX_BYTES, decode_text
 from pipeline.batch.job import Columns, Job
 from pipeline.batch.seen import SeenIds
-from pipeline.errors import MissingExtraError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.seeds import MAX_SEED
 
 TEXT_COLUMNS = ("lyrics", "text")
@@ -396,9 +397,7 @@ def need(module: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         extra = "ray" if package == "ray" else "batch"
-        raise MissingExtraError(
-            f"batches need {package} here; install it with: pip install 'songwright[{extra}]'"
-        ) from error
+        raise missing_extra("this batch", extra, package) from error
 
 
 def _load(source: Source) -> Any:

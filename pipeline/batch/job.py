@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from lyrics.errors import need
 from pipeline.errors import SettingsError
 from pipeline.song import PROGRAM
 
@@ -84,7 +85,10 @@ def manifest(job: Job, source: Mapping[str, Any]) -> dict[str, Any]:
 
     The versions are those of all that has a say in the bytes of the output.
     """
-    packages = ["mido", "numpy", "pyarrow"] + (["torch", "transformers"] if job.writing else [])
+    packages = ["mido", "numpy", "pyarrow"]
+    if job.writing:
+        need("writing lyrics", "lm", "torch", "transformers")
+        packages += ["torch", "transformers"]
     return {
         "format": FORMAT,
         "program": PROGRAM,

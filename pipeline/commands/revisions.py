@@ -1,5 +1,6 @@
 """The command that changes a song and leaves the rest of it alone: revise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -86,12 +87,19 @@ def revise(
             after = revising.set_tempo(after, tempo)
         stem = slug(after.title) if from_stdin else safe_name(song.stem)
         written = write_song(after, output, stem, names, force, (song, pronunciations))
-        changed = [line.id for old, line in zip(before.lines, after.lines, strict=True) if old != line]
+        pairs = list(zip(before.lines, after.lines, strict=True))
+        changed = [line.id for old, line in pairs if replace(old, locked=line.locked) != line]
         if not quiet:
+            for name, state in (("locked", True), ("unlocked", False)):
+                ids = [line.id for old, line in pairs if line.locked is state is not old.locked]
+                if ids:
+                    typer.echo(f"{name}: {', '.join(ids)}", err=True)
             typer.echo(f"changed: {', '.join(changed) or 'no line'}", err=True)
             typer.echo(
                 f"{after.title}: {after.settings.key}, {after.settings.tempo_text} quarter notes a minute", err=True
             )
+            if outside := revising.beyond_voices(after):
+                typer.echo(f"note: the melody {outside}", err=True)
         if as_json:
             print_json(summary(after) | {"changed": changed, "files": [str(path) for path in written]})
         else:

@@ -190,6 +190,8 @@ def tell(song: "Song") -> None:
         "style": settings.style,
         "voice": f"{settings.voice} ({pitch_name(settings.low)}-{pitch_name(settings.high)})",
     }
+    if settings.chords:
+        values["chords"] = " ".join(settings.chords)
     for name, value in values.items():
         reason = f"  ({reasons[name]})" if name in reasons else ""
         typer.echo(f"{name + ':':7} {value}{reason}", err=True)

@@ -312,7 +312,7 @@ def test_progress_counts_lines(model: Any) -> None:
         ({"title": "The orange", "rhyme": "AABB"}, "rhymes with 'orange'"),
         ({"use": ("orange",), "rhyme": "AABB", "syllables": "2"}, "rhymes with 'orange'"),
         ({"title": "A title that is much too long for any line", "syllables": "6"}, "at most 6"),
-        ({"title": "Alone", "metre": "trochaic", "syllables": "8"}, "no trochaic line can end on"),
+        ({"title": "Alone", "metre": "trochaic", "syllables": "8"}, "no trochaic line of 8 syllables can end on"),
         ({"to": "Maximiliana Alexandrina", "syllables": "5"}, "no line has room"),
     ],
 )
@@ -320,6 +320,12 @@ def test_what_makes_no_sense_is_one_sentence(options: dict[str, Any], message: s
     with pytest.raises(RequestError, match=re.escape(message)) as caught:
         check(Request(**({"theme": THEME} | options)))
     assert "\n" not in str(caught.value)
+
+
+def test_words_of_one_syllable_bend_to_the_metre_in_a_phrase_too() -> None:
+    request = Request(theme=THEME, form="V", lines="2", syllables="7", metre="trochaic", use=("old dog",))
+    slots = lay_out(request, resolve(request, Pronouncer()))
+    assert [slot.inside.text for slot in slots if slot.inside] == ["old dog"]
 
 
 @pytest.mark.parametrize(

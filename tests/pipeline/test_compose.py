@@ -1,7 +1,9 @@
 import io
+import re
 import subprocess
 import sys
 from itertools import combinations, pairwise
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -139,6 +141,14 @@ def test_every_style_sings_the_same_words_differently() -> None:
     ]
     assert max(shares) < 0.9
     assert mean(shares) < 0.6
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mid"]
 
 
 def test_given_chords_go_round() -> None:

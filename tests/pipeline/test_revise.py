@@ -247,6 +247,19 @@ def test_the_command_changes_what_it_is_asked_to(composed: Song, tmp_path: Path)
     )["changed"] == ["c1.1", "c1.2", "c2.1", "c2.2"]
 
 
+def test_a_line_that_is_only_locked_is_not_called_changed(composed: Song, tmp_path: Path) -> None:
+    result = _run("-", "--lock", "c1", "-o", tmp_path, stdin=composed.to_json())
+    assert "locked: c1.1, c1.2, c2.1, c2.2\n" in result.stderr
+    assert "changed: no line\n" in result.stderr
+
+
+def test_a_melody_beyond_every_voice_is_told(composed: Song, tmp_path: Path) -> None:
+    assert "note:" not in _run("-", "--transpose", "2", "-o", tmp_path / "a", stdin=composed.to_json()).stderr
+    assert (
+        "higher than a soprano" in _run("-", "--transpose", "24", "-o", tmp_path / "b", stdin=composed.to_json()).stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

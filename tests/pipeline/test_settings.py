@@ -12,7 +12,7 @@ from lyrics.analysis import Analysis, SectionAnalysis, analyze
 from lyrics.document import Lyrics
 from lyrics.mood import Mood
 from lyrics.parse import parse_lyrics
-from melody.theory import Key
+from melody.theory import Chord, Key
 from pipeline.settings import MAX_TEMPO, MIN_TEMPO, STYLES, VOICES, Settings, choose_settings, parse_range
 
 DARK = """
@@ -199,6 +199,32 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(given_one: dict[str, Any
     with pytest.raises(ValueError, match=message) as caught:
         chosen(BRIGHT, **given_one)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "key"),
+    [
+        ("Am F C G", "A minor"),
+        ("C G Am F", "C major"),
+        ("E A B7 E", "E major"),
+        ("Dm G7 C", "C major"),
+        ("Am G F E", "A minor"),
+        ("G", "G major"),
+    ],
+)
+def test_given_chords_settle_the_key(symbols: str, key: str) -> None:
+    chords = tuple(map(Chord.parse, symbols.split()))
+    settings = chosen(DARK, chords=chords)
+    assert (str(settings.key), settings.reasons["key"]) == (key, "the key of the chords")
+    assert settings.reasons["chords"] == "as asked"
+    assert chosen(DARK, chords=chords, key="major").key.mode == "major"
+
+
+def test_a_key_that_is_asked_for_stays_and_chords_strange_to_it_are_named() -> None:
+    settings = chosen(DARK, chords=tuple(map(Chord.parse, "E A B7 E".split())), key="Eb major")
+    assert (str(settings.key), settings.reasons["key"]) == ("Eb major", "as asked")
+    assert settings.reasons["chords"].startswith("as asked; ")
+    assert settings.reasons["chords"].endswith(" strange to Eb major")
 
 
 @pytest.mark.parametrize("tempo", [MIN_TEMPO, MAX_TEMPO])

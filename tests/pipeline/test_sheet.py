@@ -54,8 +54,8 @@ def test_sound_is_a_wav_file_as_long_as_the_song(compound: Song) -> None:
 
 @pytest.mark.parametrize("name", ["svg", "wav"])
 def test_a_missing_extra_is_named(song: Song, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.render.find_spec", lambda package: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'songwright\[audio\]'"):
+    monkeypatch.setattr("lyrics.errors.find_spec", lambda package: None)
+    with pytest.raises(MissingExtraError, match=rf"the format {name} needs \w+; install it with: .*\[audio\]"):
         render(song, [name])
 
 
