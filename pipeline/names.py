@@ -50,6 +50,15 @@ def title_from_stem(stem: str) -> str:
     return " ".join(word if any(letter.isupper() for letter in word) else word.capitalize() for word in words)
 
 
+def counted(number: int, thing: str) -> str:
+    """Say how many there are of a thing.
+
+    >>> counted(1, "row"), counted(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def pitch_name(pitch: int) -> str:
     """Name a MIDI pitch: 60 is "C4"."""
     return f"{spell(pitch % 12, 0)}{pitch // 12 - 1}"

@@ -17,9 +17,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +35,7 @@ TEXT_COLUMNS = ("lyrics", "text")
 THEME_COLUMNS = ("theme", "text")
 MAX_LINE_BYTES = 8 * MAX_BYTES  # of a JSON or CSV record; what is longer is skipped without being held
 MAX_ID_LETTERS = 256
+_BEGINNING = 20  # rows of which one must have lyrics
 _SAMPLE = 1 << 20  # of files too large to be read twice, so much of both ends goes into the fingerprint
 _SMALL = 64 << 20
 _KINDS = {
@@ -86,6 +87,7 @@ class Source:
     split: str = "train"
     config: str | None = None
     limit: int | None = None
+    ignored: tuple[str, ...] = ()  # tables beside text files
 
     def records(self) -> Iterator[Record]:
         """Read all records in order, or the first `limit`."""
@@ -217,13 +219,22 @@ def _folder(path: Path, options: dict[str, Any]) -> Source:
     )
     texts = tuple(name for name in files if _kind(name) == "txt")
     tables = tuple(name for name in files if _kind(name) not in (None, "txt"))
-    if tables:  # a data set as the datasets library lays them out: splits by name, or by a README
+    if tables and (not texts or _has_card(path)):  # as the datasets library lays them out: splits by name, or by a card
         source = Source(str(path), "dataset", tuple(files), str(path), **options)
         _load(source)
         return source
     if not texts:
         raise SettingsError(f"{path} holds no lyrics: no .txt files, and no data set")
-    return Source(str(path), "txt", texts, str(path), **options)
+    return Source(str(path), "txt", texts, str(path), ignored=tables, **options)
+
+
+def _has_card(folder: Path) -> bool:
+    """Return whether a README.md says, before its text, how the folder is to be loaded."""
+    try:
+        with (folder / "README.md").open("rb") as file:
+            return file.read(3) == b"---"
+    except OSError:
+        return False
 
 
 def _open(name: str) -> IO[bytes]:
@@ -440,20 +451,38 @@ def _first_line(error: BaseException) -> str:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def check_columns(source: Source, job: Job) -> None:
-    """Raise SettingsError if a named column, or one with lyrics, is missing from an input with fixed columns."""
-    there = source.columns()
-    if there is None:
-        return
-    columns = job.columns
-    names = [getattr(columns, name) for name in Columns.__dataclass_fields__]
+def checked_records(source: Source, job: Job) -> Iterator[Record]:
+    """Look at the beginning of an input and return all its records.
+
+    Raises SettingsError if there is no record, if none of the first has lyrics, and if the input has fixed columns of
+    which a named one is missing.
+    """
+    fixed = source.columns()
+    if fixed is not None:
+        _check_columns(fixed, [getattr(job.columns, name) for name in Columns.__dataclass_fields__], job, "the input")
+    records = source.records()
+    first: list[Record] = []
+    there: dict[str, None] = {}  # the columns of those that can be read
+    wanted = {job.columns.text} if job.columns.text else set(_usual(job))
+    while len(first) < _BEGINNING and not wanted & there.keys() and (record := next(records, None)) is not None:
+        first.append(record)
+        if record.problem is None:
+            there |= dict.fromkeys(record.values or ())
+    if not first:
+        raise SettingsError("the input has no rows")
+    if any(record.problem is None for record in first):
+        _check_columns(tuple(there), [job.columns.text], job, "the beginning of the input")
+    return chain(first, records)
+
+
+def _check_columns(there: Sequence[str], names: Sequence[str | None], job: Job, place: str) -> None:
     missing = next((name for name in names if name is not None and name not in there), None)
     listed = ", ".join(map(_printable, there)) or "none"
     if missing is not None:
-        raise SettingsError(f"the input has no column {missing!r}; it has {listed}")
-    if columns.text is None and not set(_usual(job)) & set(there):
+        raise SettingsError(f"{place} has no column {missing!r}; it has {listed}")
+    if job.columns.text is None and not set(_usual(job)) & set(there):
         what = "themes" if job.writing else "lyrics"
-        raise SettingsError(f"name the column with the {what} with --text-column; the input has {listed}")
+        raise SettingsError(f"name the column with the {what} with --text-column; {place} has {listed}")
 
 
 def _usual(job: Job) -> tuple[str, ...]:
@@ -462,8 +491,13 @@ def _usual(job: Job) -> tuple[str, ...]:
 
 def read_rows(source: Source, job: Job) -> Iterator[Row]:
     """Read an input as rows, in order; what is wrong with a row stands in its `problem`."""
+    return rows_of(source.records(), job)
+
+
+def rows_of(records: Iterable[Record], job: Job) -> Iterator[Row]:
+    """Make rows of the records of an input, from its beginning."""
     seen = SeenIds()
-    for number, record in enumerate(source.records()):
+    for number, record in enumerate(records):
         row = _row(number, record, job.columns, _usual(job))
         if row.problem is None and not seen.add(row.id):
             row = replace(row, text="", problem=f"the id {row.id!r} belongs to an earlier row; ids must differ")

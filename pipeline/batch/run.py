@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lyrics.pronounce import Pronouncer
-from pipeline.batch.inputs import Source, check_columns, need, read_rows
+from pipeline.batch.inputs import Source, checked_records, need, rows_of
 from pipeline.batch.job import Job, OtherJobError, check_same_job, manifest, manifest_text
 from pipeline.batch.local import run_here, run_pool
 from pipeline.batch.report import write_report
@@ -92,7 +92,7 @@ def run_batch(
         raise SettingsError(f"a batch needs at least one worker, got {workers}")
     for package in ("pyarrow", "matplotlib"):
         need(package)
-    check_columns(source, job)
+    records = checked_records(source, job)
     rehearse(job, Pronouncer())
     if job.writing is not None:
         from pipeline.batch.themes import check_writing
@@ -110,7 +110,7 @@ def run_batch(
 
                 events = run_on_ray(job, store.location, source, workers, address)
             else:
-                shards = in_shards(read_rows(source, job), job.shard_size)
+                shards = in_shards(rows_of(records, job), job.shard_size)
                 workers = workers or _cores()
                 if workers == 1:
                     events = run_here(job, store.location, shards)
@@ -216,8 +216,6 @@ def _follow(
 
 def _check_nothing_more(store: Store, num_rows: int, shard_size: int) -> None:
     """Notice an input that has become shorter since the folder was begun."""
-    if not num_rows:
-        raise SettingsError("the input has no rows")
     last = -(-num_rows // shard_size) - 1
     names = store.names("shards")
     if names and names[-1] > f"shard-{last:08d}.json":

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ from pipeline.commands.common import (
 )
 from pipeline.commands.write import Form, Lines, Metre, Model, MoodName, RhymeScheme, Syllables
 from pipeline.errors import SettingsError
+from pipeline.names import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -142,9 +144,12 @@ def batch(
             formats=parse_formats(formats) if formats else (),
             shard_size=shard_size,
         )
+        rows = open_source(source, split=split, config=config, limit=limit)
+        if rows.ignored and not quiet:
+            typer.echo(f"only the .txt files in {source} are read, not {_names(rows.ignored)}", err=True)
         with _Teller(as_json, quiet) as teller:
             outcome = run_batch(
-                open_source(source, split=split, config=config, limit=limit),
+                rows,
                 output,
                 job,
                 workers=workers,
@@ -167,6 +172,11 @@ def _pronunciations(path: Path | None) -> str | None:
 
     pronouncer(path)
     return path.read_text(encoding="utf-8-sig")
+
+
+def _names(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(Path(path).name for path in paths[:3]) + more
 
 
 class _Teller:
@@ -243,12 +253,14 @@ def _finish(outcome: "Outcome", output: str, as_json: bool, quiet: bool, teller:
         last = teller.last_failure
         if last is None:
             raise SettingsError("too many rows had failed before")
-        raise failure(f"stopped after {progress.failures:,} failed rows; the last was {last.place}: {last.message}", 3)
+        raise failure(
+            f"stopped after {counted(progress.failures, 'failed row')}; the last was {last.place}: {last.message}", 3
+        )
     if not quiet:
         typer.echo(
-            f"{progress.rows - progress.failures:,} songs"
-            + (f" ({progress.found:,} rows were done before)" if progress.found else "")
-            + (f", {progress.failures:,} rows failed: see errors.jsonl" if progress.failures else "")
+            counted(progress.rows - progress.failures, "song")
+            + (f" ({counted(progress.found, 'row')} done before)" if progress.found else "")
+            + (f", {counted(progress.failures, 'row')} failed: see errors.jsonl" if progress.failures else "")
             + f"; {progress.rows_per_second:.1f} a second",
             err=True,
         )

@@ -167,7 +167,7 @@ def test_a_killed_run_is_finished_by_the_same_command(plain: Path, tmp_path: Pat
     assert not (tmp_path / "out" / "summary.json").exists()
     result = run(*arguments, stdin=b"".join(lines))
     assert result.exit_code == 0, result.stderr
-    assert "4 rows were done before" in result.stderr
+    assert "4 rows done before" in result.stderr
     assert run("-", "-o", tmp_path / "whole", *options, stdin=b"".join(lines)).exit_code == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
@@ -219,7 +219,7 @@ def test_a_file_that_the_disk_lost_is_made_again(plain: Path, tmp_path: Path, na
     (tmp_path / "out" / "shards" / "shard-00000002.json").write_bytes(damage)
     result = run(plain / "in.jsonl", "-o", tmp_path / "out", "--shard-size", "4", "-w", "1", "-f", "mid")
     assert result.exit_code == 0, result.stderr
-    assert "4 rows were done before" in result.stderr
+    assert "4 rows done before" in result.stderr
     assert contents(tmp_path / "out") == contents(plain / "out")
 
 
@@ -385,10 +385,10 @@ def test_hostile_rows_fail_alone(tmp_path: Path) -> None:
 def test_strict_stops_at_the_first_row_that_fails(tmp_path: Path) -> None:
     rows = [lyrics(0), "", lyrics(1), "", "", lyrics(2)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
-    for options, count in ((("--strict",), 1), (("--max-failures", "1"), 2)):
+    for options, count in ((("--strict",), "1 failed row"), (("--max-failures", "1"), "2 failed rows")):
         result = run(tmp_path / "in.jsonl", "-o", tmp_path / "out", "-w", "1", *options)
         assert result.exit_code == 3
-        assert f"stopped after {count} failed rows; the last was in.jsonl, line" in result.stderr
+        assert f"stopped after {count}; the last was in.jsonl, line" in result.stderr
         assert not (tmp_path / "out" / "summary.json").exists()
     assert run(tmp_path / "in.jsonl", "-o", tmp_path / "out", "-w", "1", "--max-failures", "3").exit_code == 3
     assert len(errors(tmp_path / "out")) == 3
@@ -425,6 +425,19 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
     assert rows[2].id == "three"
     assert "line 1, column 4: the file is not UTF-8" in str(rows[2].problem)
     assert [row.id for row in rows_of(tmp_path / "*.txt")] == ["one", "three"]
+
+
+def test_tables_beside_texts_are_not_read(plain: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("Walk on\nwalk on")
+    write_rows(tmp_path / "rows.jsonl", 2)
+    assert [(row.id, row.text) for row in rows_of(tmp_path)] == [("one", "Walk on\nwalk on")]
+    result = run(tmp_path, "-o", tmp_path / "out", "-w", "1")
+    assert result.exit_code == 0, result.stderr
+    told = result.stderr.splitlines()
+    assert told[0] == f"only the .txt files in {tmp_path} are read, not rows.jsonl"
+    assert told[1].startswith("1 song; ")
+    pytest.importorskip("datasets")
+    assert len(rows_of(plain / "out", text="document")) == 10  # it has a log.txt, but a card too
 
 
 def test_tables(tmp_path: Path) -> None:
@@ -489,6 +502,41 @@ def test_data_sets(tmp_path: Path) -> None:
         result = run(tmp_path / folder, "-o", tmp_path / "out", "--split", "dev")
         assert result.exit_code == 2
         assert "dev" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("in.csv", "id,text\n", "the input has no rows"),
+        ("in.jsonl", "\n", "the input has no rows"),
+        ("in.jsonl", '{"id": "x", "words": "la"}\n' * 30, "--text-column; the beginning of the input has id, words"),
+    ],
+)
+def test_an_input_without_rows_leaves_nothing_behind(tmp_path: Path, name: str, content: str, sentence: str) -> None:
+    (tmp_path / name).write_text(content)
+    result = run(tmp_path / name, "-o", tmp_path / "out", "-w", "1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "-"])
+def test_a_column_that_no_row_has_is_one_sentence(tmp_path: Path, name: str) -> None:
+    line = {"in.csv": "id,text\nx,Walk on\n"}.get(name, '{"id": "x", "text": "Walk on"}\n')
+    (tmp_path / "in.csv").write_text(line)
+    (tmp_path / "in.jsonl").write_text(line)
+    source = name if name == "-" else tmp_path / name
+    result = run(source, "-o", tmp_path / "out", "--text-column", "nope", stdin=line)
+    assert result.exit_code == 2
+    assert "input has no column 'nope'; it has id, text" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_lyrics_may_begin_late(tmp_path: Path) -> None:
+    rows = ["[]", '{"id": "x"}', '{"text": "Walk on"}', '{"id": "y"}']
+    result = run("-", "-o", tmp_path / "out", "-w", "1", stdin="\n".join(rows))
+    assert result.exit_code == 3
+    assert [error["row"] for error in errors(tmp_path / "out")] == [0, 1, 3]
 
 
 # What is given as input, and the sentence about it.
