@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from lyrics.document import Line, Lyrics, LyricsError, Role, Section, Syllable, Word
 from lyrics.function_words import is_function_word
@@ -41,10 +42,12 @@ def read_lyrics(path: Path | None, pronouncer: Pronouncer | None = None) -> Lyri
     name = "standard input" if path is None else str(path)
     try:
         if path is None:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = standard_input().read(MAX_BYTES + 1)
         else:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
+    except LyricsError:
+        raise
     except IsADirectoryError as error:
         raise LyricsError(f"{name} is a folder; give a text file with lyrics") from error
     except FileNotFoundError as error:
@@ -55,13 +58,20 @@ def read_lyrics(path: Path | None, pronouncer: Pronouncer | None = None) -> Lyri
     return parse_lyrics(decode_text(data, name), pronouncer)
 
 
+def standard_input() -> BinaryIO:
+    """Return standard input as bytes; LyricsError if it is closed."""
+    if sys.stdin is None:
+        raise LyricsError("standard input is closed; give a file, or send text to it")
+    return sys.stdin.buffer
+
+
 def decode_text(data: bytes, name: str) -> str:
-    """Decode UTF-8, or UTF-16 and UTF-32 with a byte order mark."""
+    """Decode lyrics in UTF-8, or in UTF-16 or UTF-32 with a byte order mark; LyricsError for what is no lyrics."""
     if len(data) > MAX_BYTES:
         raise LyricsError(f"{name} is larger than {MAX_BYTES:,} bytes; lyrics this long must be split")
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise LyricsError(f"{name} begins like {encoding.upper()}, but is not; save it as UTF-8") from error
@@ -75,7 +85,12 @@ def decode_text(data: bytes, name: str) -> str:
             line=len(rows),
             column=len(rows[-1]) + 1,
         ) from error
+    if _JSON.match(text):
+        raise LyricsError(f"{name} is JSON, not lyrics; render and revise read song documents, batch reads JSON lines")
+    return text
 
+
+_JSON = re.compile(r'[\ufeff\s]*\{\s*"')
 
 # Byte order marks; UTF-32 first, whose mark begins like that of UTF-16. A mark of UTF-8 goes in parse_lyrics.
 _MARKS = (

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from lyrics.analysis import Analysis, SectionAnalysis
 from lyrics.document import Lyrics, Word
+from pipeline.names import counted
 
 # Colours of the rhyme labels, in turn; readable on dark and on light.
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -46,8 +47,8 @@ def _head(analysis: Analysis) -> RenderableType:
         ("title", analysis.title or "-"),
         (
             "length",
-            f"{len(analysis.sections)} sections, {analysis.num_lines} lines, {analysis.num_words} words, "
-            f"{analysis.num_syllables} syllables",
+            f"{counted(len(analysis.sections), 'section')}, {counted(analysis.num_lines, 'line')}, "
+            f"{counted(analysis.num_words, 'word')}, {counted(analysis.num_syllables, 'syllable')}",
         ),
         ("form", ", ".join(section.label for section in analysis.sections)),
         ("metre", analysis.metre),
@@ -56,7 +57,7 @@ def _head(analysis: Analysis) -> RenderableType:
         ("speaks", _voice(analysis)),
     ]
     if analysis.hook is not None:
-        rows.append(("hook", f"{analysis.hook.text} ({analysis.hook.count} times)"))
+        rows.append(("hook", f"{analysis.hook.text} ({counted(analysis.hook.count, 'time')})"))
     if analysis.refrains:
         rows.append(("refrain", "; ".join(analysis.refrains)))
     table = Table.grid(padding=(0, 2))

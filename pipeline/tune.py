@@ -18,6 +18,7 @@ from melody.quantize import find_beat, follow_beat, on_own_grid, quantize
 from melody.theory import Key
 from pipeline.errors import SettingsError, TuneError
 from pipeline.midi_reader import PlayedNote, PlayedTune, Signature, read_midi
+from pipeline.names import counted
 from pipeline.settings import MAX_TEMPO, MIN_TEMPO
 
 MAX_BYTES = 60_000_000  # of any file: a recording; the readers of MIDI files and scores take far less
@@ -99,7 +100,7 @@ def understand(
     """Put a played tune on the grid and find what its file does not say; TuneError if there is too little of it."""
     notes = played.notes
     if len(notes) < MIN_NOTES:
-        raise TuneError(f"{name} has only {len(notes)} notes; give a melody of at least {MIN_NOTES}")
+        raise TuneError(f"{name} has only {counted(len(notes), 'note')}; give a melody of at least {MIN_NOTES}")
     reasons: list[tuple[str, str]] = []
     starts = [note.start for note in notes]
     own = played.in_quarters and on_own_grid(starts)
@@ -136,7 +137,7 @@ def understand(
     missing = set(left_out)
     texts = tuple(note.text for index, note in enumerate(notes) if index not in missing)
     if len(line) < MIN_NOTES:
-        raise TuneError(f"{name} has only {len(line)} notes; give a melody of at least {MIN_NOTES}")
+        raise TuneError(f"{name} has only {counted(len(line), 'note')}; give a melody of at least {MIN_NOTES}")
     if key is None:
         key = find_key(line, played.key)
         signed = played.key is not None and played.key.fifths == key.fifths

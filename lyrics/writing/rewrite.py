@@ -41,6 +41,8 @@ def find_place(lyrics: Lyrics, *, line: str = "", section: str = "") -> Place:
     wanted, mark, number = (line or section).strip().lower().partition(".")
     ids = [part.id for part in lyrics.sections if part.lines and part.repeat_of is None]
     position = next((index for index, part in enumerate(lyrics.sections) if part.id == wanted), -1)
+    if line and position >= 0 and not mark:
+        raise RequestError(f"{wanted} is a section; write --section {wanted}, or --line {wanted}.1 for its first line")
     if position < 0 or (bool(line) != bool(mark)):
         example = "--line v1.3 (section, then line)" if line else "--section c1"
         raise RequestError(f"there is no {line or section!r}; write {example}; the sections are {', '.join(ids)}")

@@ -16,7 +16,6 @@ import io
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -25,7 +24,7 @@ from typing import IO, Any
 
 from lyrics.document import LyricsError
 from lyrics.errors import missing_extra
-from lyrics.parse import MAX_BYTES, decode_text
+from lyrics.parse import MAX_BYTES, decode_text, standard_input
 from pipeline.batch.job import Columns, Job
 from pipeline.batch.seen import SeenIds
 from pipeline.errors import SettingsError
@@ -95,7 +94,7 @@ class Source:
 
     def _records(self) -> Iterator[Record]:
         if self.kind == "stdin":
-            yield from _json_lines(sys.stdin.buffer, "standard input")
+            yield from _json_lines(standard_input(), "standard input")
         elif self.kind in ("dataset", "saved"):
             yield from _data_set(self)
         else:

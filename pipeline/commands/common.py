@@ -123,7 +123,9 @@ def failure(message: str, code: int) -> typer.Exit:
 def read_input(path: Path, most: int = -1) -> bytes:
     """Read a file, or standard input for "-", at most so many bytes; a file that cannot be read is bad input."""
     if str(path) == "-":
-        return sys.stdin.buffer.read(most)
+        from lyrics.parse import standard_input
+
+        return standard_input().read(most)
     try:
         with path.open("rb") as file:
             return file.read(most)

@@ -17,10 +17,9 @@ from pipeline.commands.common import (
     app,
     print_json,
     pronouncer,
-    read_input,
     reporting,
 )
-from pipeline.commands.songs import summary, write_song
+from pipeline.commands.songs import read_song, summary, write_song
 from pipeline.errors import SettingsError
 
 LineNames = "a line (v1.2), a section (c1) or all; may be given several times"
@@ -52,7 +51,6 @@ def revise(
         from pipeline import revise as revising
         from pipeline.names import safe_name, slug
         from pipeline.render import parse_formats
-        from pipeline.song import Song
 
         names = parse_formats(formats)
         if not any((reroll, words, lock, unlock)) and transpose is None and key is None and tempo is None:
@@ -64,7 +62,7 @@ def revise(
         if keep_rhythm and not reroll:
             raise SettingsError("--keep-rhythm goes with --reroll")
         from_stdin = str(song) == "-"
-        before = Song.from_json(read_input(song))
+        before = read_song(song)
         after = before
         if unlock:
             after = revising.lock(after, revising.select(after, unlock), locked=False)

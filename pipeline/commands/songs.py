@@ -32,7 +32,7 @@ from pipeline.commands.common import (
     read_input,
     reporting,
 )
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, SongError
 
 if TYPE_CHECKING:
     from pipeline.song import Song
@@ -147,11 +147,11 @@ def render(
 
         from pipeline.names import safe_name, slug
         from pipeline.render import parse_formats
-        from pipeline.song import MIDI_LYRICS, Song
+        from pipeline.song import MIDI_LYRICS
 
         names = parse_formats(formats)
         from_stdin = str(song) == "-"
-        document = Song.from_json(read_input(song))
+        document = read_song(song)
         if midi_lyrics is not None:
             if midi_lyrics not in MIDI_LYRICS:
                 raise SettingsError(f"midi lyrics must be one of {', '.join(MIDI_LYRICS)}, got {midi_lyrics!r}")
@@ -161,6 +161,17 @@ def render(
         if not quiet:
             typer.echo(f"{document.title}: {document.settings.key}, {document.settings.meter}", err=True)
         print_files(document, written, as_json)
+
+
+def read_song(path: Path) -> "Song":
+    """Read a song document, or standard input for "-"; SongError names the file and the place in it."""
+    from pipeline.song import Song
+
+    try:
+        return Song.from_json(read_input(path))
+    except SongError as error:
+        name = "standard input" if str(path) == "-" else str(path)
+        raise SongError(name, str(error).removeprefix("$: ")) from error
 
 
 def write_song(

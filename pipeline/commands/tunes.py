@@ -61,7 +61,7 @@ def extend(
     with reporting(verbose):
         from lyrics.parse import read_lyrics
         from pipeline.extend import extend as extend_tune
-        from pipeline.names import safe_name, slug, title_from_stem
+        from pipeline.names import counted, safe_name, slug, title_from_stem
         from pipeline.render import parse_formats
         from pipeline.tune import MAX_BYTES, read_tune
 
@@ -89,5 +89,6 @@ def extend(
             if tune.voice:
                 typer.echo(f"{'track:':7} {tune.voice}", err=True)
             if tune.num_left_out:
-                typer.echo(f"{tune.num_left_out} ornaments are left out: the grid has no room for them", err=True)
+                left_out = counted(tune.num_left_out, "ornament")
+                typer.echo(f"{left_out} left out: the grid has no room for more", err=True)
         print_files(song, written, as_json)

@@ -208,7 +208,9 @@ def rewrite(
         from lyrics.writing.rewrite import check_place
         from lyrics.writing.rewrite import rewrite as rewrite_lyrics
 
-        if bool(line) == bool(section):
+        if line and section:
+            raise RequestError("give either --line or --section, not both")
+        if not line and not section:
             raise RequestError("say what to rewrite: --line v1.3 or --section c1")
         text = decode_text(read_input(lyrics), str(lyrics))
         said = pronouncer(pronunciations)

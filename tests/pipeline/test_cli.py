@@ -187,9 +187,46 @@ def test_a_broken_document_is_refused_with_the_place(lyrics: Path, tmp_path: Pat
     result = _run("render", path, "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: $.sections[0].lines[0].words[0].syllables[0].notes[0].pitch: must be 0 to 127, got 200\n"
+        f"Error: {path}: $.sections[0].lines[0].words[0].syllables[0].notes[0].pitch: must be 0 to 127, got 200\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["", LYRICS])
+def test_what_is_no_document_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "song.txt"
+    path.write_text(content)
+    for command in (("render", path), ("revise", path, "--tempo", "90")):
+        result = _run(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"Error: {path}: not JSON: ")
+
+
+def test_a_document_is_no_lyrics(lyrics: Path, tmp_path: Path) -> None:
+    _run("compose", lyrics, "-o", tmp_path, "--format", "json")
+    for command in ("compose", "analyze"):
+        result = _run(command, tmp_path / "lamp_light.json")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "lamp_light.json is JSON, not lyrics; render and revise read song documents" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("compose", "-"), ("render", "-"), ("extend", "-"), ("batch", "-", "-o", "out")], ids=" ".join
+)
+def test_closed_standard_input_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = subprocess.run(
+        [*SCRIPT, *arguments], preexec_fn=lambda: os.close(0), capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "Error: standard input is closed; give a file, or send text to it\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_is_counted_as_one(tmp_path: Path) -> None:
+    assert "1 section, 1 line, 2 words, 2 syllables" in _run("analyze", "-", stdin="Sail on").stdout
 
 
 def test_a_folder_without_permission_fails_with_code_1(lyrics: Path, tmp_path: Path) -> None:

@@ -128,6 +128,8 @@ def test_rewrite_changes_one_line(folder: str, tmp_path: Path) -> None:
         (["song", "rain", "--format", "docx"], "docx"),
         (["rewrite", "-"], "--line v1.3 or --section c1"),
         (["rewrite", "-", "--line", "b1.1"], "there is no 'b1.1'"),
+        (["rewrite", "-", "--line", "v1"], "v1 is a section; write --section v1, or --line v1.1"),
+        (["rewrite", "-", "--line", "v1.1", "--section", "v1"], "not both"),
         (["rewrite", "-", "--line", "v1.1", "--choices", "0"], "choices must be from 1 to 20"),
     ],
 )
