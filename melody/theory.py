@@ -24,12 +24,12 @@ class Key:
     @classmethod
     def parse(cls, text: str) -> "Key":
         """Read "D major", "F# minor", "Bb", "Am", "c minor"; ValueError otherwise."""
-        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*(major|maj|minor|min|m|M)?\s*", text)
+        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*((?i:major|maj|minor|min)|m|M)?\s*", text)
         if match is None:
             raise ValueError(f'key must look like "D major", "F# minor" or "Bbm", got {text!r}')
         letter, accidental, mode = match.groups()
         tonic = (_LETTERS[letter.upper()] + {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[accidental]) % 12
-        return cls(tonic, "minor" if mode in ("minor", "min", "m") else "major")
+        return cls(tonic, "minor" if mode == "m" or (mode or "").lower() in ("minor", "min") else "major")
 
     @property
     def fifths(self) -> int:

@@ -18,7 +18,7 @@ from melody.decode import SongToSing, melodize_all
 from melody.theory import Chord, ChordSpan, Key
 from pipeline.errors import SettingsError
 from pipeline.seeds import MAX_SEED, derived_seed, line_seed
-from pipeline.settings import choose_settings, is_mode
+from pipeline.settings import choose_settings, is_mode, known
 from pipeline.song import (
     BACKING,
     MIDI_LYRICS,
@@ -148,8 +148,8 @@ def draft(
     with _settings_errors():
         if not 0 <= seed <= MAX_SEED:
             raise ValueError(f"seed must be a whole number from 0 to {MAX_SEED}, got {seed}")
-        _one_of("backing", backing, BACKING)
-        _one_of("midi lyrics", midi_lyrics, MIDI_LYRICS)
+        backing = known("backing", backing, BACKING)
+        midi_lyrics = known("midi lyrics", midi_lyrics, MIDI_LYRICS)
         given = parse_chords(chords)
         if isinstance(key, str) and not is_mode(key):
             key = Key.parse(key)
@@ -211,11 +211,6 @@ def _settings_errors() -> Iterator[None]:
         yield
     except ValueError as error:
         raise SettingsError(str(error)) from error
-
-
-def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def parse_chords(chords: str | Sequence[str | Chord]) -> tuple[Chord, ...]:

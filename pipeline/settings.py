@@ -88,7 +88,7 @@ def choose_settings(
     if style is None:
         style, reasons["style"] = _style(lyrics, analysis)
     else:
-        style, reasons["style"] = _known("style", style, STYLES), asked
+        style, reasons["style"] = known("style", style, STYLES), asked
 
     if meter is None:
         meter, reasons["meter"] = _meter(lyrics, analysis, seed)
@@ -101,7 +101,7 @@ def choose_settings(
         low, high = parse_range(voice_range)
         voice, reasons["voice"] = "custom", asked
     elif voice is not None:
-        voice, reasons["voice"] = _known("voice", voice, tuple(VOICES)), asked
+        voice, reasons["voice"] = known("voice", voice, tuple(VOICES)), asked
         low, high = VOICES[voice]
     else:
         voice, reasons["voice"] = "medium", "most people can sing it, men an octave lower"
@@ -162,7 +162,8 @@ def _pitch(name: str) -> int:
     return natural + {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[accidental] + 12 * (int(octave[:4]) + 1)
 
 
-def _known(what: str, value: str, choices: tuple[str, ...]) -> str:
+def known(what: str, value: str, choices: Sequence[str]) -> str:
+    """Return the choice that a value names, however it is capitalised; ValueError if it names none."""
     name = value.strip().lower()
     if name not in choices:
         raise ValueError(f"{what} must be one of {', '.join(choices)}, got {value!r}")

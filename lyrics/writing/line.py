@@ -302,11 +302,10 @@ class LineWriter:
         if slot.letter != UNRHYMED:
             return []
         lazy = self._lazy
-        avoided = {word.lower() for word in self.request.avoid}
         found = []
         for phrase in self.title_words:
             texts = phrase.text.lower().split()
-            if avoided & set(texts) or stem(texts[-1]) in self.memory.used_ends:
+            if any(map(self.request.avoids, texts)) or stem(texts[-1]) in self.memory.used_ends:
                 continue
             cue_tokens = tuple(self.model.encode(cue_end(texts[-1])))
             start = Start(self._search(slot.num_syllables, (lazy.number(phrase),)), _TITLE_WALKS, cue_tokens)
@@ -593,12 +592,12 @@ class _Material:
         from lyrics.embedding import embed
 
         table = lexicon(request.explicit)
-        avoided = {word.lower() for word in request.avoid}
+        left_out = {word.text.lower() for word in (*table, *extra) if request.avoids(word.text)}
         self.request = request
         self.model = model
         self.pronouncer = Pronouncer()
-        self.vocabulary = Vocabulary([*table, *extra], model, left_out=avoided)
-        self.ends = [index for index, word in enumerate(table) if may_end(word) and word.text.lower() not in avoided]
+        self.vocabulary = Vocabulary([*table, *extra], model, left_out=left_out)
+        self.ends = [index for index, word in enumerate(table) if may_end(word) and word.text.lower() not in left_out]
         self.theme: Floats = embed([f"{request.theme} {request.mood}".strip()])[0]
         found = re.findall(r"[a-z']+", request.theme.lower())
         self.theme_words = {word for word in found if not is_function_word(word)}

@@ -65,8 +65,7 @@ def lay_out(request: Request, plans: Sequence[SectionPlan]) -> list[Slot]:
     """Lay out the lines and give the title, the words to use and the name to their lines. Raises RequestError."""
     pronouncer = Pronouncer()
     slots = _slots(plans)
-    avoided = {word.lower() for word in request.avoid}
-    partners = [word for word in lexicon(request.explicit) if may_end(word) and word.text.lower() not in avoided]
+    partners = [word for word in lexicon(request.explicit) if may_end(word) and not request.avoids(word.text)]
 
     def rhymed(phrase: SungWord) -> bool:
         found = (rhyme_kind(phrase.line, word.line) is RhymeKind.PERFECT for word in partners)

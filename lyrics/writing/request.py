@@ -64,6 +64,16 @@ class Request:
     slant: bool = True  # whether slant rhymes may stand in for perfect ones
     seed: int = 0
 
+    def avoids(self, word: str) -> bool:
+        """Whether a word must not occur, as it stands or before an apostrophe: with "river" "river's" is avoided, too.
+
+        >>> request = Request("home", avoid=("I", "River"))
+        >>> [request.avoids(word) for word in ("river", "River's", "I'm", "rivers")]
+        [True, True, True, False]
+        """
+        text = word.lower().replace("’", "'")
+        return any(avoided.lower() in (text, text.partition("'")[0]) for avoided in self.avoid)
+
 
 @dataclass(frozen=True, slots=True)
 class SectionPlan:
@@ -221,7 +231,6 @@ def _check_words(request: Request, pronouncer: Pronouncer) -> None:
     check_mood(request.mood)
     if request.metre not in METRES:
         raise RequestError(f"the metre must be {', '.join(METRES[1:])} or free, got {request.metre!r}")
-    avoided = {word.lower() for word in request.avoid}
     wanted = [("use", word) for word in request.use] + [("title", request.title)] * bool(request.title)
     for option, phrase in wanted + [("to", request.to)] * bool(request.to):
         try:
@@ -232,7 +241,7 @@ def _check_words(request: Request, pronouncer: Pronouncer) -> None:
                 pronouncer.syllables(word)
         except UnpronounceableError as error:
             raise RequestError(f"--{option}: {error}") from error
-        clash = next((word for word in words if word.lower() in avoided), None)
+        clash = next(filter(request.avoids, words), None)
         if clash:
             raise RequestError(f"{clash!r} is to be avoided, and --{option} asks for it; leave it out of one of them")
 

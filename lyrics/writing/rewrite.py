@@ -1,6 +1,7 @@
 """New words for a line or a section of lyrics that stand: the same syllables and rhymes, all else byte for byte."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ from lyrics.writing.request import MAX_SYLLABLES, UNRHYMED, Request, check_mood,
 MAX_CHOICES = 20
 _BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _CONTEXT = 12  # lines before the place that the language model reads
+_CHOICES_A_TIME = 2  # that one search is good for: its best lines are often alike
+_MOST_SHARED = 0.5  # of the words of a choice that another one may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,12 @@ def rewrite(
         index = place.indices[0]
         writer = _writer(lyrics, place, request, model, effort)
         slot, beside = _slot(found, place, index, labels), _beside(found.lines, labels, index)
-        ranked = writer.find(_context(writer, lyrics, place), slot, beside)
-        fresh = [item.text for item in ranked if item.text.lower() != found.lines[index].text.lower()][:choices]
-        ways = [(item,) for item in fresh]
+        context = _context(writer, lyrics, place)
+        scores: dict[str, float] = {}
+        for _ in range(-(-choices // _CHOICES_A_TIME)):
+            scores |= {item.text: item.score for item in writer.find(context, slot, beside)}
+        fresh = [item for item in scores if item.lower() != found.lines[index].text.lower()]
+        ways = [(item,) for item in _different(sorted(fresh, key=lambda item: -scores[item]), choices)]
     else:
         for turn in range(choices):
             writer = _writer(lyrics, place, replace(request, seed=request.seed + turn), model, effort)
@@ -121,6 +127,20 @@ def rewrite(
         shown = {found.lines[index].number: found.lines[index].text for index in place.indices}
         made.append(Choice(way, _replaced(text, shown, changes)))
     return tuple(made)
+
+
+def _different(ranked: Sequence[str], count: int) -> list[str]:
+    """Choose so many lines, the best first, of which no two have more than half of their words in common.
+
+    Where there are not as many, the best of the others follow.
+    """
+    chosen: list[str] = []
+    for text in ranked:
+        words = Counter(text.lower().split())
+        shared = [(words & Counter(other.lower().split())).total() / words.total() for other in chosen]
+        if max(shared, default=0.0) <= _MOST_SHARED:
+            chosen.append(text)
+    return [*chosen, *(text for text in ranked if text not in chosen)][:count]
 
 
 def _theme(lyrics: Lyrics) -> str:

@@ -214,7 +214,9 @@ def rewrite(
             raise RequestError("say what to rewrite: --line v1.3 or --section c1")
         text = decode_text(read_input(lyrics), str(lyrics))
         said = pronouncer(pronunciations)
-        request = Request(theme, mood=mood, avoid=_listed(avoid), explicit=explicit, slant=slant, seed=seed)
+        request = Request(
+            theme, mood=mood.strip().lower(), avoid=_listed(avoid), explicit=explicit, slant=slant, seed=seed
+        )
         check_place(parse_lyrics(text, said), request, line=line, section=section, choices=choices)
         inputs = (lyrics, pronunciations)
         _check(output, force, inputs)
@@ -254,9 +256,9 @@ def _request(
         lines=lines,
         syllables=syllables,
         rhyme=rhyme,
-        metre=metre,
+        metre=metre.strip().lower(),
         title=title.strip(),
-        mood=mood,
+        mood=mood.strip().lower(),
         use=_listed(use),
         avoid=_listed(avoid),
         to=to.strip(),

@@ -21,7 +21,7 @@ from lyrics.writing.images import plan_images
 from lyrics.writing.line import Effort
 from lyrics.writing.plan import check, lay_out, may_end
 from lyrics.writing.request import Request, parse_form, resolve
-from lyrics.writing.rewrite import find_place, rewrite
+from lyrics.writing.rewrite import _different, find_place, rewrite
 from lyrics.writing.search import BEGINNING, LineSearch, Reluctance, Start, Vocabulary, fits_metre, sample
 from lyrics.writing.voice import Voice
 from lyrics.writing.words import closeness, colours_people, lexicon, rhymes_with, stem, sung_phrase
@@ -92,7 +92,7 @@ def test_constraints_hold_whatever_the_model_says(model: Any, options: dict[str,
     written = write(request, model, effort=QUICK)
     check_kept(written, request)
     words = [word for line in written.text.splitlines()[1:] for word in re.findall(r"[a-z']+", line.lower())]
-    assert not set(request.avoid) & set(words)
+    assert not any(map(request.avoids, words))
     for text in request.use:
         assert re.search(rf"\b{text}\b", written.text.lower().replace(",", ""))
     if request.title:
@@ -320,6 +320,12 @@ def test_what_makes_no_sense_is_one_sentence(options: dict[str, Any], message: s
     with pytest.raises(RequestError, match=re.escape(message)) as caught:
         check(Request(**({"theme": THEME} | options)))
     assert "\n" not in str(caught.value)
+
+
+def test_choices_are_different_lines() -> None:
+    ranked = ["the night was late", "the night was great", "a shadow on the lake", "the night was gray"]
+    assert _different(ranked, 2) == ["the night was late", "a shadow on the lake"]
+    assert _different(ranked, 3) == ["the night was late", "a shadow on the lake", "the night was great"]
 
 
 def test_words_of_one_syllable_bend_to_the_metre_in_a_phrase_too() -> None:

@@ -17,6 +17,7 @@ KEYS = [Key(tonic, mode) for mode in ("major", "minor") for tonic in range(12)]
         ("Bb", Key(10, "major")),
         ("Am", Key(9, "minor")),
         ("c minor", Key(0, "minor")),
+        ("d MINOR", Key(2, "minor")),
         (" e♭ maj ", Key(3, "major")),
         ("GM", Key(7, "major")),
     ],
