@@ -82,14 +82,16 @@ class Lyrics:
 
     sections: tuple[Section, ...]
     title: str | None = None
+    left_out: tuple[str, ...] = ()  # what of the text is not sung, in words: "12 lines of chords"
 
 
 class LyricsError(ValueError):
     """Lyrics that cannot be sung as they stand; the message says where and what to do."""
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
-        """Keep the place (both from 1) for callers that want to point at it."""
+        """Keep the reason and the place (both from 1) for callers that want to point at it."""
         place = "" if line is None else f"line {line}, column {column}: " if column else f"line {line}: "
         super().__init__(place + message)
+        self.reason = message
         self.line = line
         self.column = column

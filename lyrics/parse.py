@@ -13,6 +13,7 @@ The format, line by line:
 - (Words in parentheses) are backing words; an open parenthesis reaches into the next lines of its stanza if it is
   closed there.
 - `ev·ery` or `ev|ery` divides a word by hand.
+- Chords, directives of ChordPro and time stamps are left out: see `lyrics.chord_text`.
 """
 
 import re
@@ -24,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from lyrics.chord_text import PlainText, find_words, kept_places
 from lyrics.document import Line, Lyrics, LyricsError, Role, Section, Syllable, Word
 from lyrics.function_words import is_function_word
 from lyrics.normalize import SungWord, sung_words
@@ -111,8 +113,17 @@ def parse_lyrics(text: str, pronouncer: Pronouncer | None = None) -> Lyrics:
     """
     text = text.removeprefix("\ufeff")
     _check(text)
-    title, blocks = _read_blocks(text)
-    return Lyrics(_Singer(pronouncer or Pronouncer()).sections(blocks), title)
+    rows = _LINE_BREAK.split(text)
+    plain = find_words(rows, _names_section)
+    try:
+        title, blocks = _read_blocks(plain)
+        sections = _Singer(pronouncer or Pronouncer()).sections(blocks)
+    except LyricsError as error:
+        kept = kept_places(rows[error.line - 1]) if error.line else []
+        if not error.column or error.column > len(kept):
+            raise
+        raise LyricsError(error.reason, error.line, kept[error.column - 1] + 1) from error
+    return Lyrics(sections, title, plain.left_out)
 
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
@@ -195,6 +206,16 @@ _VERSE_NUMBER = re.compile(r"\s*(\d{1,2})(?:[.)](?=\s|$)|\s*$)")
 _TAG = re.compile(r"\s*\[([^\[\]]*)\](.*)$")
 _NAME = "|".join(name.replace(" ", r"[\s-]?") for name in sorted(_TAGS, key=len, reverse=True))
 _HEADING = re.compile(rf"\s*((?:{_NAME})(?:\s*\d+)?)\s*:\s*$", re.IGNORECASE)
+# "Final Chorus", "Verse 2: Anna", "Bridge x2", "Outro whispered"; not "End the song with a ritardando".
+_SECTION = re.compile(
+    rf"(?:(?:{'|'.join(sorted(_MODIFIERS))})\s+)*(?:{_NAME})(?:\s*\d+)?(?:\s+[^\W\d]{{2,}})?\s*"
+    r"(?:[(:,–—-].*|[x×]\s?\d+|\d+\s?[x×])?",
+    re.IGNORECASE,
+)
+
+
+def _names_section(text: str) -> bool:
+    return _SECTION.fullmatch(text.strip()) is not None
 
 
 @dataclass(slots=True)
@@ -227,37 +248,40 @@ class _Block:
         return [row for stanza in self.stanzas for row in stanza]
 
 
-def _read_blocks(text: str) -> tuple[str | None, list[_Block]]:
+def _read_blocks(plain: PlainText) -> tuple[str | None, list[_Block]]:
     """Return the title and the sections as written."""
-    written = _LINE_BREAK.split(text)
-    title = None
-    first = next(index for index, row in enumerate(written) if row.strip())
-    match = _TITLE.match(written[first])
-    if match:
+    written = [row.text for row in plain.rows]
+    title = plain.title
+    first = next((index for index, row in enumerate(written) if row.strip()), None)
+    match = None if first is None else _TITLE.match(written[first])
+    if first is not None and match:
         title = match[1].strip()
         written[first] = ""
     _drop_verse_numbers(written)
     tags = {}
-    for number, row in enumerate(written, 1):
+    numbers = [row.number for row in plain.rows]
+    for index, (number, row) in enumerate(zip(numbers, written, strict=True)):
         match = _TAG.match(row) or _HEADING.match(row)
         if match and not _is_repeat(row):
-            tags[number] = _read_tag(number, row, match)
+            tags[index] = _read_tag(number, row, match)
         elif row.lstrip().startswith("[") and not match:
             raise LyricsError("a tag is not closed; end it with ]", line=number, column=row.index("[") + 1)
     verses_tagged = any(tag.role is Role.VERSE for tag, _ in tags.values())
     blocks: list[_Block] = []
     in_stanza = False
     num_lines = 0
-    for number, row in enumerate(written, 1):
+    for index, (number, row) in enumerate(zip(numbers, written, strict=True)):
         indent = 0
-        if number in tags:
-            tag, indent = tags[number]
+        if index in tags:
+            tag, indent = tags[index]
             blocks.append(tag)
             in_stanza = False
             row = row[indent:]
             if not row.strip():
                 continue
         block = blocks[-1] if blocks else None
+        if plain.rows[index].ends_section and block is not None:
+            block.closed = True
         times, kept = _split_times(row, number, indent)
         if not _is_sung(kept):
             in_stanza = False

@@ -1,4 +1,7 @@
-"""Write a song as text: lyrics with chords above them, or in ChordPro with the chords between the letters."""
+"""Write a song as text: lyrics with chords above them, or in ChordPro with the chords between the letters.
+
+Both are read back as lyrics by `lyrics.parse`, with the same sections and words.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -26,8 +29,7 @@ class _Letters:
 def sheet_text(song: Song) -> str:
     """Return the lyrics as written with chord symbols on a line above each line."""
     settings = song.settings
-    head = f"{settings.key}, {settings.meter}, {settings.tempo_text} quarter notes a minute"
-    blocks = [f"{song.title}\n{head}"]
+    blocks = [f"Title: {song.title}\nKey: {settings.key}\nMeter: {settings.meter}\nTempo: {settings.tempo_text}"]
     for section in song.sections:
         rows = [f"[{section.label}]"]
         for line in _with_words(section):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lyrics.chord_text import kept_places
 from lyrics.document import Line, Lyrics, Section
 from lyrics.errors import RequestError
 from lyrics.lm import LanguageModel, Prefix
@@ -219,7 +220,10 @@ def _whole_section(writer: LineWriter, lyrics: Lyrics, place: Place, labels: Seq
 
 
 def _replaced(text: str, shown: dict[int, str], changes: dict[int, str]) -> str:
-    """Put new lines in place of those with these numbers; what stands around them stays, punctuation at ends too."""
+    """Put new lines in place of those with these numbers; what stands around them stays, punctuation at ends too.
+
+    Chords in brackets stay where they stand before or behind the line; those inside it go with its words.
+    """
     marks = [match.span() for match in _BREAK.finditer(text)]
     starts = [0, *(end for _, end in marks)]
     ends = [*(start for start, _ in marks), len(text)]
@@ -228,9 +232,11 @@ def _replaced(text: str, shown: dict[int, str], changes: dict[int, str]) -> str:
     for number in sorted(changes):
         row = text[starts[number - 1] : ends[number - 1]]
         old = shown[number]
-        position = row.index(old)
+        kept_of_row = kept_places(row)
+        position = "".join(row[place] for place in kept_of_row).index(old)
+        start, end = kept_of_row[position], kept_of_row[position + len(old) - 1] + 1
         closing = re.search(r"[,;:.!?…\"'”’)—–-]*$", old)
         kept = closing.group() if closing and closing.start() else ""
-        parts += [text[done : starts[number - 1]], row[:position], changes[number] + kept, row[position + len(old) :]]
+        parts += [text[done : starts[number - 1]], row[:start], changes[number] + kept, row[end:]]
         done = ends[number - 1]
     return "".join([*parts, text[done:]])

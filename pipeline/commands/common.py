@@ -25,6 +25,7 @@ from pipeline.errors import MissingExtraError, ModelFileError, OutputExistsError
 from pipeline.version import VERSION
 
 if TYPE_CHECKING:
+    from lyrics.document import Lyrics as ParsedLyrics
     from lyrics.pronounce import Pronouncer
 
 # The networks are so small that threads of the linear algebra library cost more than they give, many times more when
@@ -141,6 +142,12 @@ def pronouncer(path: Path | None) -> "Pronouncer":
         return Pronouncer(path)
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def tell_left_out(parsed: "ParsedLyrics") -> None:
+    """Say on stderr what of a text is not sung, if there is anything: chords, time stamps."""
+    if parsed.left_out:
+        typer.echo(f"left out: {', '.join(parsed.left_out)}", err=True)
 
 
 def print_json(value: Any) -> None:

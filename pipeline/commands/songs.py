@@ -31,6 +31,7 @@ from pipeline.commands.common import (
     pronouncer,
     read_input,
     reporting,
+    tell_left_out,
 )
 from pipeline.errors import SettingsError, SongError
 
@@ -91,6 +92,7 @@ def compose(
         stem = slug(song.title) if named else safe_name(lyrics.stem)
         written = write_song(song, output, stem, names, force, (lyrics, pronunciations))
         if not quiet:
+            tell_left_out(parsed)
             tell(song)
         print_files(song, written, as_json)
 
@@ -116,6 +118,7 @@ def analyze(
         from lyrics.parse import read_lyrics
 
         parsed = read_lyrics(None if str(lyrics) == "-" else lyrics, pronouncer(pronunciations))
+        tell_left_out(parsed)
         judge_mood = find_deep_mood if deep else find_mood_by_meaning if can_embed() else find_mood
         analysis = analyze_lyrics(parsed, judge_mood=judge_mood)
         if as_json:

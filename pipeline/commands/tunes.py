@@ -24,6 +24,7 @@ from pipeline.commands.common import (
     pronouncer,
     read_input,
     reporting,
+    tell_left_out,
 )
 from pipeline.commands.songs import print_files, tell, write_song
 
@@ -71,10 +72,11 @@ def extend(
         data = read_input(melody, MAX_BYTES + 1)
         tune = read_tune(data, name, track=track, key=key, meter=meter, tempo=tempo)
         spoken = pronouncer(pronunciations)
+        words = None if lyrics is None else read_lyrics(None if str(lyrics) == "-" else lyrics, spoken)
         song = extend_tune(
             tune,
             bars=bars,
-            lyrics=None if lyrics is None else read_lyrics(None if str(lyrics) == "-" else lyrics, spoken),
+            lyrics=words,
             seed=seed,
             style=style or "folk",
             title=title,
@@ -85,6 +87,8 @@ def extend(
         stem = slug(song.title) if from_stdin or title else safe_name(melody.stem)
         written = write_song(song, output, stem + "-extended", names, force, (melody, lyrics, pronunciations))
         if not quiet:
+            if words is not None:
+                tell_left_out(words)
             tell(song)
             if tune.voice:
                 typer.echo(f"{'track:':7} {tune.voice}", err=True)

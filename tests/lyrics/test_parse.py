@@ -199,6 +199,120 @@ def test_initialisms_are_sung_by_the_names_of_the_letters() -> None:
     ]
 
 
+# --- Chord sheets, ChordPro, LRC ---------------------------------------------------------------------------------
+
+
+def sung(text: str) -> list[str]:
+    return [line.text for section in parse_lyrics(text).sections for line in section.lines]
+
+
+CHORD_LINES = [
+    "Am   F   C   G", "G   C", "F#m", "Bb/D", "| G | D/F# | N.C. |", "|: Cmaj7  Dm7(b5) :| x2", "E7sus4 A7sus Gadd9",
+    "Esus G°", "C6/9 D69 Eaug F+", "  Dm  (G)  G*", "Am - F - C - G", "CM7 AmMaj7 B♭13 E7#9", "e|--0--2h3--|",
+    "Riff: Am G", "[Am] [F]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", CHORD_LINES)
+def test_lines_of_chords_are_left_out(row: str) -> None:
+    lyrics = parse_lyrics(f"{row}\nLove is a river\n{row}\nAm I the sea")
+    assert [[line.text for line in section.lines] for section in lyrics.sections] == [
+        ["Love is a river", "Am I the sea"]
+    ]
+    assert lyrics.left_out == ("2 lines of chords",)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "A",
+        "Am",
+        "Em",
+        "Am I",
+        "A B C",
+        "B A D",
+        "AM FM",
+        "Go",
+        "Do Be",
+        "A Bad Dad",
+        "G, C, D",
+        "NC",
+        "A+",
+        "Ed",
+        "Dim",
+    ],
+)
+def test_lines_that_may_be_words_are_sung(row: str) -> None:
+    assert sung(f"{row}\nLove is a river") == [row, "Love is a river"]
+    assert parse_lyrics(row + "\nLove").left_out == ()
+
+
+@pytest.mark.parametrize("sign", ["G   Em\nStay", "Key: A\nStay", "Capo 2\nStay", "G C D\nStay\nC D G\nOn"])
+def test_in_a_chord_sheet_lines_that_may_be_chords_are(sign: str) -> None:
+    assert sung(f"{sign}\nA\nLove is a river") == [*(row for row in ("Stay", "On") if row in sign), "Love is a river"]
+
+
+def test_tags_before_chords_stay() -> None:
+    lyrics = parse_lyrics("[Intro] G D Em C\n\nVerse 1: Am\nLove is\n\nOutro: | G | C |")
+    assert [(section.id, len(section.lines)) for section in lyrics.sections] == [("i1", 0), ("v1", 1), ("o1", 0)]
+
+
+def test_chords_between_letters_are_left_out() -> None:
+    text = "[Chorus] [Am]Love [C] is a ri[F]ver[G][N.C.] x2\n[*softly]On"
+    assert sung(text) == ["Love is a river", "Love is a river", "On"]
+    assert parse_lyrics(text).left_out == ("5 chords among the words", "1 note about the song")
+
+
+def test_the_place_of_an_error_counts_the_chords() -> None:
+    with pytest.raises(LyricsError, match=r"^line 2, column 9: cannot pronounce “愛”"):
+        parse_lyrics("[Verse]\n[C]Love 愛 [D]now")
+
+
+def test_chordpro_is_read() -> None:
+    lyrics = parse_lyrics(
+        "# of a book\n{t: Home}\n{artist: Nobody}\n{sov}\n[G]One\n\n[C]Two\n{eov}\n{soc: all together}\nThree\n{eoc}\n"
+        'Four\n{start_of_bridge label="Bridge 1"}\nFive\n{eob}\n{comment: Chorus}\n{c: Slowly now}\n'
+        "{start_of_pre_chorus}\nSix\n{end_of_pre_chorus}\n{sot}\ne|---|\nmute\n{eot}\n{chorus}\nSeven"
+    )
+    assert lyrics.title == "Home"
+    assert [(section.id, section.label, [line.text for line in section.lines]) for section in lyrics.sections] == [
+        ("v1", "Verse", ["One", "Two"]),
+        ("c1", "Chorus: all together", ["Three"]),
+        ("v2", "Verse 2", ["Four"]),
+        ("b1", "Bridge 1", ["Five"]),
+        ("c2", "Chorus", ["Three"]),
+        ("pc1", "Pre chorus", ["Six"]),
+        ("c3", "Chorus", ["Three"]),
+        ("v3", "Verse 3", ["Seven"]),
+    ]
+    assert lyrics.left_out == ("2 lines of chords", "2 chords among the words", "3 notes about the song")
+
+
+@pytest.mark.parametrize("row", ["{ooh}", "{ooh} yeah", "{oh my: love} yeah"])
+def test_other_braces_are_sung(row: str) -> None:
+    assert sung(row) == [row]
+
+
+def test_time_stamps_are_left_out() -> None:
+    lyrics = parse_lyrics(
+        "[ti:Home]\n[ar: Me]\n[length:02:00]\n[00:12.00]One <00:12.50> more\n[00:14]\n[01:15.123]time"
+    )
+    assert (lyrics.title, lyrics.left_out) == ("Home", ("4 time stamps", "3 notes about the song"))
+    assert [[line.text for line in section.lines] for section in lyrics.sections] == [["One more"], ["time"]]
+
+
+def test_a_line_with_several_time_stamps_is_sung_at_each() -> None:
+    assert sung("[00:01.00][00:09.00]One\n[00:02.00]Two\n[00:05.50]Three") == ["One", "Two", "Three", "One"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "A|" * 300_000, "{" * 100_000, "e|" + "--" * 400_000, "<00:" * 100_000]
+)
+def test_long_lines_of_marks_are_read_in_time(text: str) -> None:
+    with pytest.raises(LyricsError):
+        parse_lyrics(text + "!")
+
+
 # --- Bad input ---------------------------------------------------------------------------------------------------
 
 BAD = [

@@ -19,7 +19,7 @@ PIECES = (
     "love the a I o ooh la rain's lovin' 'til ’cause y'all NO USA DJs U.S.A. a.m. Mr. St. No. café e\u0301 ﬁ ß Wi-Fi "
     "na-na-na Sooo ev·ery ev|ery 24/7 1969 '90s $5 $1.50 3:30 1st 9-5 1,000 .5 -5 ½ 100% 5am MP3 & @ + = # #1 <3 * ** "
     "_ ( ) (ooh) [ ] [Chorus] [Verse Title: x2 (x2) 2x “ ” \" ' ’ , . ... … ! ? — – -- - / | · ♪ ~ \u200b \u00ad W "
-    "w/ f*k"
+    "w/ f*k [Am] [C/G] Am F#m | N.C. {soc} {eoc} {c:x} [00:12.50] <00:12.5> [ti:A] Key:"
 ).split(" ")
 BLANKS = ["", " ", " ", " ", "\n", "\n\n"]
 sung_text = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(BLANKS)), max_size=30).map(

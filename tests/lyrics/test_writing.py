@@ -443,6 +443,14 @@ def test_blanks_and_repeat_marks_around_a_line_stay(model: Any) -> None:
     assert chorus.text.split("\r\n")[9] == f"{chorus.lines[0]} x2"
 
 
+def test_chords_around_a_line_stay(model: Any) -> None:
+    text = LYRICS.replace("  I packed my", "C  G7\r\n  [C]I packed [G7]my").replace("door,  ", "door,[C] ")
+    (choice,) = rewrite(text, model, Request("", seed=3), line="v1.1", effort=QUICK)
+    before, after = text.split("\r\n"), choice.text.split("\r\n")
+    assert after[:4] + after[5:] == before[:4] + before[5:]
+    assert after[4] == f"  [C]{choice.lines[0]},[C] "
+
+
 def test_a_section_is_rewritten_with_its_scheme(model: Any) -> None:
     old = parse_lyrics(LYRICS).sections[0]
     (choice,) = rewrite(LYRICS, model, Request(""), section="v1", effort=QUICK)

@@ -112,6 +112,14 @@ def test_analyze_shows_a_table_or_json(lyrics: Path) -> None:
     assert [section["label"] for section in analysis["sections"]] == ["Verse", "Chorus"]
 
 
+def test_what_is_left_out_is_said_on_stderr(tmp_path: Path) -> None:
+    text = "{title: Lamp}\n{key: G}\nG   Am\nI left a [G]lamp\n"
+    told = "left out: 1 line of chords, 1 chord among the words, 1 note about the song\n"
+    assert _run("analyze", "-", stdin=text).stderr == told
+    assert _run("compose", "-", "-o", tmp_path, stdin=text).stderr.startswith(told)
+    assert _run("compose", "-", "-o", tmp_path, "--force", "--quiet", stdin=text).stderr == ""
+
+
 def test_help_and_version() -> None:
     assert _run("--version").stdout == f"songwright {VERSION}\n"
     assert f'version = "{VERSION}"' in (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")

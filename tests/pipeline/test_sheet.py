@@ -1,16 +1,22 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from lyrics.document import Lyrics
+from lyrics.parse import parse_lyrics
+from pipeline.compose import compose
 from pipeline.errors import MissingExtraError, SettingsError
 from pipeline.render import DEFAULT_FORMATS, FORMATS, parse_formats, render
 from pipeline.song import Song
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 def test_chords_stand_above_the_letters_where_they_change(song: Song) -> None:
     text = render(song, ["txt"])["txt"].decode()
-    assert text.startswith("Beautiful Nights\nG major, 4/4, 96 quarter notes a minute\n\n[Verse 1]\n")
+    assert text.startswith("Title: Beautiful Nights\nKey: G major\nMeter: 4/4\nTempo: 96\n\n[Verse 1]\n")
     assert "  G         Am7     D7    G/B C\nO beautiful, “café” nights\n" in text
     assert text.endswith("[Instrumental]\n| Dsus4 |\n")
 
@@ -62,3 +68,29 @@ def test_a_missing_extra_is_named(song: Song, name: str, monkeypatch: pytest.Mon
 def test_a_song_without_chords_is_written_all_the_same(any_song: Song) -> None:
     bare = replace(any_song, chords=())
     assert set(render(bare, tuple(FORMATS))) == set(FORMATS)
+
+
+def _words(lyrics: Lyrics) -> list[object]:
+    """Sections and words, whatever the lines they were written on."""
+    return [
+        (section.id, section.role, section.label, section.repeat_of, [line.words for line in section.lines])
+        for section in lyrics.sections
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.txt")), ids=lambda path: path.stem)
+def test_sheets_read_back_with_the_same_sections_and_words(path: Path) -> None:
+    # Chords of every kind, and one that is a word by itself.
+    song = compose(path.read_text(encoding="utf-8"), name="A", chords="Am A F#m7b5 G/B Bbmaj7 D7sus4 Em A")
+    for name, content in render(song, ["txt", "cho"]).items():
+        read = parse_lyrics(content.decode())
+        assert _words(read) == _words(song.to_lyrics()), name
+        assert read.title == song.title
+
+
+def test_a_sheet_of_a_song_without_tags_reads_back() -> None:
+    song = compose(
+        "I am A\nAm I\n\nStay (ooh\nooh) stay x2\n\nB is C\n\nStay (ooh\nooh) stay x2", chords="A", title="A"
+    )
+    for name, content in render(song, ["txt", "cho"]).items():
+        assert _words(parse_lyrics(content.decode())) == _words(song.to_lyrics()), name
