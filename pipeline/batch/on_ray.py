@@ -36,8 +36,6 @@ def run_on_ray(
     `workers` is the number of actors, all cores of the cluster but one if None. Input and output must be where every
     machine finds them. Whatever a task raises is raised here.
     """
-    if source.kind == "stdin":
-        raise SettingsError("other machines cannot read this one's standard input; give Ray a file or a data set")
     ray = need("ray")
     need("ray.data")
     ours = not ray.is_initialized()

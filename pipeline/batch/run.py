@@ -90,6 +90,8 @@ def run_batch(
         raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if workers is not None and workers < 1:
         raise SettingsError(f"a batch needs at least one worker, got {workers}")
+    if engine == "ray" and source.kind == "stdin":
+        raise SettingsError("other machines cannot read this one's standard input; give Ray a file or a data set")
     for package in ("pyarrow", "matplotlib"):
         need(package)
     records = checked_records(source, job)

@@ -161,3 +161,4 @@ def test_standard_input_cannot_be_read_on_other_machines(tmp_path: Path) -> None
     result = run("-", "-o", tmp_path / "out", "--engine", "ray")
     assert result.exit_code == 2
     assert "standard input" in result.stderr
+    assert not (tmp_path / "out").exists()
