@@ -62,7 +62,7 @@ def chordpro_text(song: Song) -> str:
             text, chords = _placed(song, line)
             for column, symbols in reversed(chords):
                 text = text[:column] + "".join(f"[{symbol}]" for symbol in symbols) + text[column:]
-            rows.append(text)
+            rows.append(" " * text.startswith("#") + text)  # a "#" in the first column begins a comment
         if not _with_words(section):
             rows += ["{start_of_grid}", _bar_chart(song, section), "{end_of_grid}"]
         if environment:
@@ -88,13 +88,19 @@ def _plain(text: str) -> str:
 def _written(line: SungLine) -> tuple[str, list[_Letters]]:
     """Return the line as written and the place of each syllable in it.
 
-    A token that is sung as other words ("24/7") stands as it was written; all its syllables share its place.
+    A token that is sung as other words ("24/7") stands as it was written; all its syllables share its place. Tokens
+    that were written without a blank between them ("#1") have none.
     """
     text = ""
+    done = 0  # in the line as it was given
     places: list[_Letters] = []
     for _, group in groupby(line.words, key=lambda word: word.token):
         words = list(group)
-        text += (" " if text else "") + words[0].prefix
+        token = words[0].prefix + words[0].written + words[-1].suffix
+        given = line.text.find(token, done)
+        glued = given == done
+        done = len(line.text) if given < 0 else given + len(token)
+        text += (" " if text and not glued else "") + words[0].prefix
         column = len(text)
         text += words[0].written + words[-1].suffix
         for word in words:

@@ -90,7 +90,9 @@ def test_sheets_read_back_with_the_same_sections_and_words(path: Path) -> None:
 
 def test_a_sheet_of_a_song_without_tags_reads_back() -> None:
     song = compose(
-        "I am A\nAm I\n\nStay (ooh\nooh) stay x2\n\nB is C\n\nStay (ooh\nooh) stay x2", chords="A", title="A"
+        "I am A\n#1 Am I\n# 1 only\n\nStay (ooh\nooh) stay x2\n\nB is C, every #1 {now}\n\nStay (ooh\nooh) stay x2",
+        chords="A",
+        title="A",
     )
     for name, content in render(song, ["txt", "cho"]).items():
         assert _words(parse_lyrics(content.decode())) == _words(song.to_lyrics()), name
