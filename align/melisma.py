@@ -6,7 +6,7 @@ All times are in sixteenths.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -102,26 +102,16 @@ def divide(
     rng: np.random.Generator,
     lift: float,
     shortest: int,
-    onsets: Sequence[int] = (),
-    model: Collection[int] = (),
-    kept: float = 0.0,
 ) -> tuple[tuple[int, ...], ...]:
     """Divide the lengths of all syllables but the last into notes: mostly one, two or three where that serves one.
 
-    `lift` is the song's factor on the usual chances of that, `shortest` the length that no note may go below. Where
-    syllables, at their `onsets`, have time for two notes of the `model`, onsets of another line, they have both with
-    the chance `kept`: a line with fewer syllables is sung to the same tune.
+    `lift` is the song's factor on the usual chances of that, `shortest` the length that no note may go below.
     """
     result: list[tuple[int, ...]] = []
     for i, length in enumerate(lengths):
         chance, choice = rng.random(), rng.random()
         pieces: tuple[int, ...] = (length,)
         if all(_carries(member, i) for member in members) and not (result and len(result[-1]) > 1):
-            cuts = [onset - onsets[i] for onset in sorted(model) if 0 < onset - onsets[i] < length]
-            there = tuple(b - a for a, b in pairwise((0, *cuts, length)))
-            if len(there) in (2, 3) and onsets[i] in model and min(there) >= shortest and chance < kept:
-                result.append(there)
-                continue
             pieces = _divided(
                 length, "strong", chance, choice, compound=compound, tables=tables, lift=lift, shortest=shortest
             )

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from itertools import accumulate, pairwise, product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -69,11 +69,10 @@ _BAND = 32  # candidate onsets for each syllable
 _METER_LIFT = (0.0, -0.12, -0.1, -0.11)
 _NEVER = np.float32(-1e4)
 _SMALLEST = 1e-20  # of weights, beside the largest of the step after them
-_LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 5: -2.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
+_LIKING = {1: 0.0, 2: 0.0, 3: -1.0, 4: 0.0, 6: -1.0, 8: -0.5}  # for even numbers of bars of a line
 ENDING_EDGES = (4, 5, 8, 9, 12, 13, 16, 17, 21, 25, 29)  # sixteenths
 _LONG_END = 20  # sixteenths; no last note is too long that is no longer than this
 _KEPT = 100  # phrases whose learned scores are kept, 100 kB each
-_SPARSE = (9, 7, 7, 7, 7)  # by style: sixteenths for every syllable of a line; with more it would be silent for bars
 _TRIES = 40  # rhythms that are drawn for a line until one keeps to its bars
 
 
@@ -92,9 +91,9 @@ class SearchConfig:
     weak_longer: float = -1.5  # a weak syllable longer than the one before it, if that is strong (half if it is weak)
     weak_long: float = -0.8  # per doubling of a weak syllable beyond a quarter (twice that for articles)
     # By style: a syllable held over a place stronger than its own, per level of strength, and how songs differ in it.
-    syncopated: tuple[float, ...] = (0.2, -0.6, -1.6, -2.4, -0.9)
+    syncopated: tuple[float, ...] = (0.0, -0.6, -1.6, -2.4, -0.9)
     syncopated_spread: tuple[float, ...] = (0.7, 0.6, 0.8, 0.8, 0.7)
-    most_syncopated: float = 0.55
+    most_syncopated: float = 0.35
     # By style: a last note that is held over a place stronger than its own.
     last_syncopated: tuple[float, ...] = (-0.5, -0.7, -1.5, -2.5, -0.7)
     weak_syncopated: float = -0.6  # the same, in addition, for weak syllables
@@ -105,37 +104,29 @@ class SearchConfig:
     overlong: float = -9.0  # per bar of a last note beyond two bars or nearly
     # Added to it, by what a line does: it asks, closes a pair of lines, closes a section.
     ending_by_close: tuple[tuple[float, ...], ...] = (
-        (1.13, 0.66, 0.36, 0.17, -0.68, -1.03, -1.3, -0.09, -1.3, -1.1, -0.0, 1.3),
-        (1.24, -0.02, 0.76, 0.02, -0.39, 0.28, -1.3, -0.73, -1.3, 0.93, -1.3, 1.3),
+        (0.49, 0.37, 0.38, 0.1, -0.57, -0.41, -1.3, -0.17, -1.3, -0.53, -0.02, 1.3),
+        (0.92, -0.13, 0.61, -0.06, 0.09, 0.14, -1.3, -0.7, -1.3, 0.58, -1.3, 1.3),
         (-1.3, -1.3, -1.3, 0.0, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
     )
     # By style: a last note that begins on the first beat, on another strong one, elsewhere.
     last_place: tuple[tuple[float, ...], ...] = (
-        (0.99, -0.81, -0.39),
-        (1.16, -0.56, 0.13),
-        (1.3, -1.23, -1.3),
-        (1.3, -1.3, -1.08),
-        (1.11, 0.0, -0.2),
+        (1.09, -1.04, -0.41),
+        (0.86, -0.16, 0.02),
+        (1.3, -0.83, -1.3),
+        (1.3, -0.82, -1.24),
+        (0.42, 0.46, 0.02),
     )
     # By style: a line without a pick-up, with one of up to a beat, with a longer one.
     pickup_bias: tuple[tuple[float, ...], ...] = (
-        (-0.59, -1.3, 1.3),
-        (-0.32, -0.77, 1.3),
-        (-0.77, -1.3, 1.3),
-        (-0.91, -1.3, 1.3),
-        (-0.45, -0.6, 1.3),
+        (-0.57, -1.03, 1.3),
+        (-0.1, -0.5, 1.3),
+        (-0.64, -1.3, 1.3),
+        (-0.68, -0.93, 1.3),
+        (-0.43, -0.38, 1.3),
     )
     # By style: per onset that an adapted line shares with the line it follows.
-    keep_onset: tuple[float, ...] = (1.3, 0.9, 1.1, 0.7, 0.5)
-    # By style: chances that a line shares the rhythm of the line so many before it in its section, if it has as many
-    # syllables; they are tried in this order.
-    shared: tuple[tuple[tuple[int, float], ...], ...] = (
-        ((4, 0.5), (8, 0.5), (2, 0.4), (6, 0.4), (1, 0.4), (3, 0.4), (5, 0.4), (7, 0.4)),
-        ((2, 0.5), (4, 0.3), (6, 0.2)),
-        ((2, 0.5), (4, 0.3), (6, 0.3), (8, 0.5), (1, 0.1)),
-        ((2, 0.35), (4, 0.5), (8, 0.8), (6, 0.3)),
-        ((2, 0.2), (1, 0.2)),
-    )
+    keep_onset: tuple[float, ...] = (1.6, 1.1, 1.3, 1.3, 1.1)
+    share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
     pickup_cost: tuple[float, ...] = (0.0, 0.1, 0.16, 0.18, 0.06)  # by style: per line and beat of pick-up allowance
     bars_margin: float = 2.0  # numbers of bars this much less likely than the likeliest are not tried
     # Per doubling of the bars of a line, by metre class (4/4, 3/4, 2/4, 6/8): so that songs are as broad as human ones.
@@ -144,59 +135,43 @@ class SearchConfig:
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
     interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.71, 0.43, 0.54, -0.31, 1.3, 0.16, 0.71, 0.52, -0.17, -0.26, 1.01, -1.3, 1.11),
-        (0.72, 0.52, 1.03, -0.12, -0.2, -0.05, -0.89, -0.34, 0.92, -0.61, -0.2, -0.84, 1.3),
-        (0.29, -0.2, 0.3, -0.04, 1.3, 0.44, 0.65, 0.47, -1.3, -0.88, 0.63, -0.65, -0.47),
-        (-0.45, -0.13, 1.19, -0.05, 1.3, -0.28, 0.18, 0.38, -0.03, -0.41, 1.3, -0.31, -0.1),
+        (0.63, 0.31, 0.63, -0.28, 1.3, 0.3, 0.78, 0.44, 0.16, 0.02, 1.21, -0.95, 1.27),
+        (0.32, 0.22, 1.11, -0.14, -0.19, 0.03, -0.36, -0.25, 1.3, -0.49, 0.11, 0.99, 1.3),
+        (0.18, -0.25, 0.58, 0.15, 1.0, 0.52, 0.87, 1.3, -1.3, -0.6, 0.4, -0.56, -0.46),
+        (-0.19, -0.11, 1.3, -0.13, 1.0, -0.37, -0.4, 0.16, 0.22, -0.14, 1.3, -0.26, -0.03),
     )
     # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
     ending_bias: tuple[tuple[float, ...], ...] = (
-        (-0.06, 0.92, 1.3, 1.19, 1.3, -0.79, -1.3, -1.08, -1.3, -0.97, -1.3, 1.3),
-        (0.78, -0.01, 1.3, -0.84, -1.3, -1.28, -1.3, 0.39, -1.3, 0.41, -1.3, -0.04),
-        (1.3, -0.36, -1.3, -1.27, -1.3, 0.2, -1.25, 0.15, -1.18, -1.3, -1.3, -1.3),
-        (-0.6, 1.29, -0.05, 0.98, -1.29, -1.29, -1.3, -1.3, 1.3, 0.01, 1.3, 1.3),
+        (-0.16, 0.72, 1.3, 1.0, 1.3, -0.49, -1.3, -1.17, -1.3, -1.3, -1.3, 1.3),
+        (0.24, -0.38, 1.3, -0.74, -1.3, -1.18, -1.3, 0.49, -1.3, 0.62, -1.3, -0.82),
+        (1.3, -0.43, -1.3, -0.87, -1.3, -0.69, -1.3, -1.27, -1.24, -1.3, -1.3, -1.3),
+        (0.34, 1.3, 0.06, 0.77, -1.3, -1.3, -1.3, -1.3, 0.75, -0.02, 1.3, 1.3),
     )
     # Added to it, by style.
     ending_by_style: tuple[tuple[float, ...], ...] = (
-        (-1.18, -0.39, 0.32, 0.02, 1.18, -0.55, -1.05, -0.56, -1.3, 1.3, -1.3, 1.3),
-        (0.83, 0.36, 0.08, 0.07, -0.25, -0.34, -1.3, -0.67, 0.24, -1.3, -1.06, 1.3),
-        (-1.3, -0.88, 1.3, -0.2, -1.16, -0.16, -1.3, 0.51, -1.3, -1.19, -1.3, -1.3),
-        (1.25, 1.0, 1.14, 0.06, -1.3, -1.17, -1.11, -0.98, -1.3, -1.13, -0.16, 1.3),
-        (1.3, -0.93, -1.3, -0.76, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
+        (-1.3, -0.94, -0.05, -0.07, 1.23, -0.11, -1.3, -0.82, -0.76, 1.3, -0.84, 1.3),
+        (1.3, 0.16, 0.6, -0.19, -0.02, -0.92, -1.3, 0.21, -0.3, -1.3, -1.13, 0.53),
+        (-1.3, -0.9, 1.3, -0.02, -1.0, 0.46, -1.3, 0.04, -1.3, -1.3, -1.3, -1.3),
+        (1.04, 0.73, 1.3, 0.28, -1.3, -1.28, -1.3, -1.3, -1.28, -1.3, -0.78, -0.08),
+        (1.3, -0.27, -1.3, -1.29, -1.3, -1.18, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
     )
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
     # By style: weight of the intervals that the song has had so far at a place in the bar; how songs differ in it.
-    own: tuple[float, ...] = (3.6, 0.6, 2.4, 2.0, 1.0)
+    own: tuple[float, ...] = (3.6, 0.6, 3.0, 3.3, 1.4)
     own_spread: float = 1.1
-    in_place: float = (
-        1.8  # what it is worth beside that to have the rhythm of the same bar of the line that is followed
-    )
-    candidates: int = 8  # rhythms that are drawn for a line; one is chosen for the bars that come back in it
+    candidates: int = 4  # rhythms that are drawn for a line; one is chosen for the bars that come back in it
     # What a bar is worth that has the rhythm of the bar two before, by style, and how songs differ in it.
-    returning: tuple[float, ...] = (4.5, 0.3, 1.6, 2.4, 0.8)
+    returning: tuple[float, ...] = (3.5, 0.3, 2.0, 2.0, 1.2)
     returning_spread: float = 1.2
-    # By style: log of the factor on the chances of melisma.
-    held_lift: tuple[float, ...] = (1.68, 3.78, 1.88, 3.56, -1.3)
+    held_lift: tuple[float, ...] = (-0.2, 1.7, 1.0, 2.4, 0.4)  # by style: log of the factor on the chances of melisma
     held_spread: float = 1.3  # and how songs differ in it
     held_never: tuple[float, ...] = (0.5, 0.2, 0.3, 0.15, 0.1)  # by style: how many songs have none
-    # By style: how often a syllable that has time for two notes of the line that is followed has both.
-    held_kept: tuple[float, ...] = (0.6, 0.8, 0.8, 0.8, 0.6)
-    held_short: float = 0.35  # how many songs have sixteenths in melismas in any metre
     # By style: log odds of a rest at the end of a line beside what is usual after such a gap, and how songs differ in
     # them (mean, standard deviation), fitted to training songs.
     rest_habit: tuple[tuple[float, float], ...] = ((-3.0, 3.2), (-1.2, 3.0), (-4.4, 3.6), (-4.0, 3.0), (1.2, 2.8))
     # The same for rests at punctuation inside a line: songs that rest at the ends of lines do so there, too.
-    pause_habit: tuple[float, float] = (-0.5, 2.2)
-    # By style, where two lines that stand together divide their bars: what it costs if they have another number of bars
-    # than is usual for both, and if it is odd; what every line of an odd number gains.
-    uneven: tuple[tuple[float, float, float], ...] = (
-        (1.0, 1.0, 0.7),
-        (1.5, 3.0, 0.0),
-        (1.5, 1.0, 1.0),
-        (1.5, 1.0, 1.0),
-        (1.5, 3.0, 0.0),
-    )
+    pause_habit: tuple[float, float] = (-2.0, 2.2)
     # By style: how much worse a line may fit the bars of its section, or of the line it follows.
     bars_loyalty: tuple[float, ...] = (3.0, 6.0, 6.0, 6.0, 6.0)
     bars_fit: float = 1.0  # weight of the best rhythm's score in the choice of bars
@@ -245,7 +220,7 @@ def align_lyrics(
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     learned = _Learned(load_scorer(), meter, STYLES.index(style), config)
     slots = _slots(lyrics, learned.scorer)
-    groups, group_of = _group(slots, seeds, config.shared[learned.style], after)
+    groups, group_of = _group(slots, seeds, after)
     following = _following(slots, group_of)
     opening = count_opening([slot.section for slot in slots])
     trials = config.trials if opening else 1
@@ -259,7 +234,7 @@ def align_lyrics(
     search, pickup = best.search, best.pickup
     begun_groups = len(best.groups)
     groups[:begun_groups] = best.groups
-    search.choose_bars(slots[opening:], groups, group_of, pickup, seeds)
+    search.choose_bars(slots[opening:], groups, group_of, pickup)
     search.choose_pickups(groups, begun_groups, following, pickup, seeds)
     for group in groups[begun_groups:]:
         reference = None if group.reference is None else groups[group.reference]
@@ -311,7 +286,7 @@ def _begin(
         group if number < len(after) else _Group(group.leader, group.members, group.reference, group.closes)
         for number, group in enumerate(groups[:num_groups])
     ]
-    search.choose_bars(first, begun, group_of, pickup, seeds)
+    search.choose_bars(first, begun, group_of, pickup)
     search.choose_pickups(begun, len(after), following, pickup, seeds)
     for group in begun[len(after) :]:
         reference = None if group.reference is None else begun[group.reference]
@@ -569,15 +544,11 @@ def _stress_steps(features: LineFeatures) -> list[int]:
 
 
 def _group(
-    slots: Sequence[_Slot],
-    seeds: Mapping[str, int],
-    shared: Sequence[tuple[int, float]],
-    after: Sequence[PhraseRhythm] = (),
+    slots: Sequence[_Slot], seeds: Mapping[str, int], after: Sequence[PhraseRhythm] = ()
 ) -> tuple[list[_Group], dict[tuple[int, int], int]]:
     """Decide which lines share a rhythm; the second value gives the group of (section, line).
 
-    `shared` is that of the style in `SearchConfig`. Phrases that the lyrics come `after` are groups without members,
-    before all others.
+    Phrases that the lyrics come `after` are groups without members, before all others.
     """
     groups = [_Group("", [], bars=[phrase.bars], onsets=[phrase.onsets]) for phrase in after]
     group_of: dict[tuple[int, int], int] = {}
@@ -600,20 +571,13 @@ def _group(
         if found is None:
             found = join(seen, slot)
         if found is None and not seen:
-            # The first section of its role: lines answer earlier ones (ABAB, AABB).
-            chances = np.random.Generator(np.random.PCG64(seeds[slot.id] ^ 0x5EED)).random(len(shared))
-            found = join(
-                [
-                    group_of[slot.section, slot.line - back]
-                    for (back, share), chance in zip(shared, chances.tolist(), strict=True)
-                    if back <= slot.line and chance < share
-                ],
-                slot,
-            )
-            if found is None and slot.line >= 2:
-                partner = group_of[slot.section, slot.line - 2]
-                if abs(sum(sizes[partner]) - sum(slot.sizes)) <= 2:
-                    reference = partner
+            # The first section of its role: lines answer the line two before, or else the one before (ABAB, AABB).
+            partners = [group_of[slot.section, slot.line - back] for back in (2, 1) if slot.line >= back]
+            chance = np.random.Generator(np.random.PCG64(seeds[slot.id] ^ 0x5EED)).random() if partners else 1.0
+            if slot.line >= 2 and chance < CONFIG.share_within:
+                found = join(partners[:1] if chance < 0.6 * CONFIG.share_within else partners, slot)
+            if found is None and slot.line >= 2 and abs(sum(sizes[partners[0]]) - sum(slot.sizes)) <= 2:
+                reference = partners[0]
         if reference is None and slot.line:
             reference = group_of[slot.section, slot.line - 1]
         if found is None:
@@ -661,7 +625,6 @@ def pickup_allowances(meter: Meter) -> tuple[int, ...]:
 
 
 _STARTS = np.arange(START_LOW, START_LOW + NUM_STARTS)  # where lines may begin
-_OF_BARS = 0xBA25  # beside the seed of a line: the draw of its bars
 _OF_PICKUPS = 0xA11  # beside the seed of a line: the draw of its pick-up
 _LONGEST_GAP = 64  # sixteenths; a bar line and a half bar lie in any of them
 
@@ -869,8 +832,6 @@ class _Search:
         self.held_lift = math.exp(self.config.held_lift[self.style] + self.config.held_spread * float(rng.normal()))
         if rng.random() < self.config.held_never[self.style]:
             self.held_lift = 0.0
-        if rng.random() < self.config.held_short:
-            self.shortest = 1
         self.closing += self.config.closing_spread * float(rng.normal())
         self.breadth += self.config.breadth_spread * float(rng.normal())
         self.syncopated += self.config.syncopated_spread[self.style] * float(rng.normal())
@@ -902,14 +863,11 @@ class _Search:
                 rhythms[onset // self.bar].append(onset % self.bar)
         return [tuple(rhythm) for rhythm in rhythms]
 
-    def _returns(self, onsets: Sequence[int], model: tuple[int, ...] | None) -> float:
-        """Count the bars whose rhythm was there before: in the `model`, two bars earlier in the line, or elsewhere."""
+    def _returns(self, onsets: Sequence[int]) -> float:
+        """Count the bars whose rhythm was there before: two bars earlier in the line, or elsewhere in the song."""
         rhythms = self._bars_of(onsets)
         count = 0.0
-        there = self._bars_of(model) if model else []
         for number, rhythm in enumerate(rhythms):
-            if rhythm in there[number : number + 1]:
-                count += self.config.in_place
             if number >= 2 and rhythm == rhythms[number - 2]:
                 count += 1
             elif rhythm in self.bar_rhythms:
@@ -952,18 +910,16 @@ class _Search:
     def _fit_bars(self, phrase: LineFeatures, pickup: int) -> dict[int, float]:
         """Score the likely numbers of bars by how often singers use them and how well the phrase is sung in them."""
         scores = self._bars(len(phrase.classes))
-        best = max(scores, key=scores.__getitem__)
-        near = [bars for bars, score in scores.items() if score >= scores[best] - self.config.bars_margin]
-        if len(near) > 1:
-            usual = self.value(phrase, best, pickup)
-            for bars in near:
-                scores[bars] += self.config.bars_fit * (self.value(phrase, bars, pickup) - usual)
-        return scores
+        best = max(scores.values())
+        near = [bars for bars, score in scores.items() if score >= best - self.config.bars_margin]
+        if len(near) == 1:
+            return {near[0]: 0.0}
+        return {bars: scores[bars] + self.config.bars_fit * self.value(phrase, bars, pickup) for bars in near}
 
     def _fits(self, syllables: int, bars: int) -> bool:
         """Whether the syllables have room, on average an eighth each (in 2/4 less), but no bars of silence."""
         window = bars * self.bar
-        if bars > 1 and window > max(32, _SPARSE[self.style] * syllables + 12):
+        if bars > 1 and window > max(32, 7 * syllables + 12):
             return False
         return self._needed(syllables) <= window or bars == 8
 
@@ -972,17 +928,9 @@ class _Search:
         return 2 + (3 * syllables // 2 if self.meter.numerator == 2 else 2 * syllables)
 
     def choose_bars(
-        self,
-        slots: Sequence[_Slot],
-        groups: Sequence[_Group],
-        group_of: Mapping[tuple[int, int], int],
-        pickup: int,
-        seeds: Mapping[str, int] | None = None,
+        self, slots: Sequence[_Slot], groups: Sequence[_Group], group_of: Mapping[tuple[int, int], int], pickup: int
     ) -> None:
-        """Give every phrase of every group its number of bars; lines of a section are of one length where they can.
-
-        With `seeds`, those of the lines, pairs of lines that take their lengths from no others may divide them anew.
-        """
+        """Give every phrase of every group its number of bars; lines of a section are of one length where they can."""
         sections: dict[int, list[int]] = {}
         for slot in slots:
             sections.setdefault(slot.section, []).append(group_of[slot.section, slot.line])
@@ -1006,38 +954,14 @@ class _Search:
                 syllables = len(group.members[0][0].classes)
                 if len(group.bars) == 1 and self._fits(syllables, wanted):
                     fit = fits[index][0]
-                    if fit[group.bars[0]] - fit.get(wanted, -math.inf) < self.config.bars_loyalty[self.style]:
+                    loss = fit[group.bars[0]] - fit[wanted] if wanted in fit else self._loss(syllables, wanted)
+                    if loss < self.config.bars_loyalty[self.style]:
                         group.bars = [wanted]
-            for one, other in zip(members[::2], members[1::2], strict=False):
-                alone = one != other and {one, other} <= {*fresh} and not self._follow(groups, one, other)
-                if seeds is not None and alone:
-                    self._share_bars(groups, one, other, seeds)
 
-    def _follow(self, groups: Sequence[_Group], *pair: int) -> bool:
-        """Whether two lines that stand together have the lengths of two earlier ones that are as long."""
-        for index in pair:
-            group, reference = groups[index], groups[index].reference
-            if reference is None or reference in pair or groups[reference].bars != group.bars:
-                return False
-            lengths = [len(member[0].classes) for member in (group.members[0], *groups[reference].members[:1])]
-            if len(group.bars) > 1 or max(lengths) - min(lengths) > 1:
-                return False
-        return True
-
-    def _share_bars(self, groups: Sequence[_Group], one: int, other: int, seeds: Mapping[str, int]) -> None:
-        """Divide bars between two lines that stand together: singers do not always give both as many."""
-        if len(groups[one].bars) > 1 or len(groups[other].bars) > 1:
-            return
-        other_total, odd, gain = self.config.uneven[self.style]
-        usual = groups[one].bars[0] + groups[other].bars[0]
-        ways = list(product(self.fits[one][0].items(), self.fits[other][0].items()))
-        scores = [
-            first + second + gain * (a % 2 + b % 2) - other_total * (a + b != usual) - odd * ((a + b) % 2)
-            for (a, first), (b, second) in ways
-        ]
-        rng = np.random.Generator(np.random.PCG64([seeds[groups[one].leader], _OF_BARS]))
-        (a, _), (b, _) = ways[int(np.argmax(np.array(scores) + rng.gumbel(size=len(ways))))]
-        groups[one].bars, groups[other].bars = [a], [b]
+    def _loss(self, syllables: int, bars: int) -> float:
+        """How much less likely a number of bars is than the likeliest."""
+        scores = self._bars(syllables)
+        return max(scores.values()) - scores.get(bars, -math.inf)
 
     # --- one line -------------------------------------------------------------------------------------------------
 
@@ -1054,15 +978,11 @@ class _Search:
         for index, bars in enumerate(group.bars):
             members = [member[index] for member in group.members]
             model = None
-            notes: list[int] = []  # of the model
             if reference is not None and index < len(reference.onsets) and reference.bars[index] == bars:
                 model = reference.onsets[index]
-                notes = list(model)
-                for onset, pieces in zip(model, reference.pieces[index] if reference.pieces else (), strict=False):
-                    notes += [onset + length for length in list(accumulate(pieces))[:-1]]
             room = group.room(index, pickup)
             upbeat = group.upbeat and index == 0
-            onsets = self._sample(_Lattice(self, members, bars, room, model, group.closes, upbeat), model, rng)
+            onsets = self._sample(_Lattice(self, members, bars, room, model, group.closes, upbeat), rng)
             lengths = note_lengths(
                 members, onsets, compound=compound, tables=self.scorer.tables, habit=self.pause_habit, rng=rng
             )
@@ -1077,9 +997,6 @@ class _Search:
                     rng=rng,
                     lift=self.held_lift,
                     shortest=self.shortest,
-                    onsets=onsets,
-                    model=notes,
-                    kept=self.config.held_kept[self.style] if self.held_lift else 0.0,
                 )
             )
             group.endings.append(draw_ending(rng))
@@ -1111,10 +1028,10 @@ class _Search:
             values[key] = float(top + temperature * np.log(np.exp((first - top) / temperature).sum()))
         return values[key]
 
-    def _sample(self, lattice: "_Lattice", model: tuple[int, ...] | None, rng: np.random.Generator) -> tuple[int, ...]:
+    def _sample(self, lattice: "_Lattice", rng: np.random.Generator) -> tuple[int, ...]:
         drawn = self._draw(lattice, self.config.candidates if self.returning else 1, rng)
         if len(drawn) > 1 and drawn[0][-1] >= self.bar:
-            worth = np.array([self.returning * self._returns(onsets, model) for onsets in drawn])
+            worth = np.array([self.returning * self._returns(onsets) for onsets in drawn])
             return drawn[int(np.argmax(worth + rng.gumbel(size=len(drawn))))]
         return drawn[0]
 

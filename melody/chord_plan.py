@@ -88,15 +88,6 @@ HALF_CADENCES = ((0.3, 0.5), (0.15, 0.7))
 OPEN_SHARE = 0.25  # of inner line ends that are neither I nor V
 LEADS_ON = 0.5  # of verses before a chorus end on the dominant
 SHARE_LINES = (0.8, 0.65, 0.7)  # by table: how often the second half of a stanza starts with the chords of the first
-# By style: how often a line takes over all chords of the line so many before it that has its rhythm; tried in this
-# order. Set so that melodies, which come back with their chords, do so about as often as in training songs.
-RETURNS: dict[str, tuple[tuple[int, float], ...]] = {
-    "popular": ((8, 0.5), (4, 0.35), (6, 0.25), (2, 0.2), (3, 0.2), (5, 0.15), (7, 0.15)),
-    "folk": ((8, 0.4), (4, 0.4), (2, 0.35), (6, 0.2)),
-    "hymn": ((8, 0.4), (4, 0.25), (2, 0.3), (6, 0.2), (5, 0.15), (3, 0.15)),
-    "carol": ((8, 0.7), (4, 0.6), (2, 0.25), (6, 0.2)),
-    "spiritual": ((4, 0.5), (2, 0.3), (6, 0.2)),
-}
 HALVE = (0.3, 0.5, 0.25)  # by table: how often the bar before a cadence is halved, where that is possible
 _PREPARATIONS = (2, 5)  # roots that lead to the dominant: ii and IV
 CONTRAST = 0.65  # how often the chorus starts off the chord that the verse starts on; else it goes on differently
@@ -147,7 +138,6 @@ class _Phrase:
     final: bool  # the last phrase of the song, or its last line
     bars: range  # of the song; empty for a line within the bar of another one
     cadence: range  # the bars in which its last syllable sounds
-    onsets: tuple[int, ...]  # of its syllables, ticks from its first bar line; () without words
 
 
 def _sections_of_bars(rhythm: Rhythm, bars: range) -> list[int]:
@@ -180,15 +170,10 @@ def _phrases(lyrics: Lyrics, rhythm: Rhythm, bars: range, sections: list[int]) -
                 cut = -(-(line.start - bars.start) // bars.step)
                 cuts.append(min(max(cut, cuts[-1]), after))
             cadences = [_last_bars(line, bars, first, after) for line in here]
-            onsets = [
-                tuple(note.onset - bars.start - cut * bars.step for note in line.notes if not note.held)
-                for line, cut in zip(here, cuts, strict=True)
-            ]
         else:
             cuts = list(range(first, after, 4))
             cadences = [range(end - 1, end) for end in [*cuts[1:], after]]
-            onsets = [()] * len(cuts)
-        for index, (start, end) in enumerate(pairwise([*cuts, after])):
+        for index, (span, cadence) in enumerate(zip(pairwise([*cuts, after]), cadences, strict=True)):
             last = index == len(cuts) - 1
             phrases.append(
                 _Phrase(
@@ -198,9 +183,8 @@ def _phrases(lyrics: Lyrics, rhythm: Rhythm, bars: range, sections: list[int]) -
                     len(cuts),
                     None if following is None else lyrics.sections[following].role,
                     last and (following is None or section == last_sung),
-                    range(start, end),
-                    cadences[index],
-                    onsets[index],
+                    range(*span),
+                    cadence,
                 )
             )
         first = after
@@ -268,7 +252,6 @@ class _Slot:
     leads_on: bool  # a verse that ends on the dominant, where a section with another role follows
     echoes: bool  # a line, and its partner, that begin like the lines two before
     half: float  # a draw for how a second or fourth line ends
-    back: int  # it takes over all chords of the line so many before it; 0: of none
     cadences: set[int] = field(default_factory=set)  # bars in which a last syllable begins
     held: set[int] = field(default_factory=set)  # bars into which it is held: they keep the chord before
     chords: list[int] = field(default_factory=list)  # once drawn: indices into _Tables.states
@@ -292,7 +275,6 @@ class _Planner:
         self.phrases = phrases
         self.key = key
         self.table = TABLE_OF_STYLE[style]
-        self.returns = RETURNS[style]
         self.halvable = meter == "4/4"
         self.random = np.random.Generator(np.random.PCG64(seed))
         colour = COLOURS[bisect_right(list(accumulate(COLOUR_SHARES[self.table][:-1])), self.random.random())]
@@ -325,7 +307,7 @@ class _Planner:
 
     def _make_slots(self) -> None:
         slots: dict[tuple[Role, int, int], _Slot] = {}
-        for number, phrase in enumerate(self.phrases):
+        for phrase in self.phrases:
             place = phrase.role, phrase.index, len(phrase.bars)
             if place not in slots:
                 length = len(phrase.bars)
@@ -333,46 +315,26 @@ class _Planner:
                 chances = OPEN_SHARE, LEADS_ON, SHARE_LINES[self.table]
                 is_open, leads_on, echoes = (draw < chance for draw, chance in zip(draws, chances, strict=True))
                 leads_on &= phrase.next_role not in (None, phrase.role)
-                back = self._back(number)
-                slots[place] = _Slot([None] * length, [_INNER] * length, is_open, leads_on, echoes, half, back)
+                slots[place] = _Slot([None] * length, [_INNER] * length, is_open, leads_on, echoes, half)
             self.slots.append(slots[place])
-
-    def _back(self, number: int) -> int:
-        """Draw which line comes back in a line that has its rhythm: how many lines before, 0 for none."""
-        phrase = self.phrases[number]
-        chances = self.random.random(len(self.returns)).tolist()
-        for (back, share), chance in zip(self.returns, chances, strict=True):
-            if back <= phrase.index and chance < share:
-                source = self.phrases[number - back]
-                if phrase.onsets == source.onsets and len(phrase.bars) == len(source.bars):
-                    return back
-        return 0
 
     def _ask_cadences(self) -> None:
         """Tell the slots how their lines end; the last bars of a section stay with its cadence."""
-        phrases = self.phrases
-        owner = {bar: number for number, phrase in enumerate(phrases) for bar in phrase.bars}
-        for number, phrase in enumerate(phrases):
+        owner = {bar: number for number, phrase in enumerate(self.phrases) for bar in phrase.bars}
+        for number, phrase in enumerate(self.phrases):
             first = phrase.cadence[0]
             home = owner[first]  # not the line's own phrase if the line ends within the bar of another one
             slot, base = self.slots[home], self.phrases[home].bars.start
+            roots, firmness = self._cadence(phrase, self.slots[number])
             ends_section = phrase.index == phrase.count - 1
-            ends_as = number if ends_section else self._source(number)
-            roots, firmness = self._cadence(phrases[ends_as], self.slots[ends_as])
             for bar in range(first, self.phrases[home].bars.stop if ends_section else first + 1):
                 slot.ask(bar - base, roots, firmness)
             slot.cadences.add(first - base)
             slot.held.update(bar - base for bar in phrase.cadence[1:] if owner[bar] == home)
             before = owner.get(first - 1)
-            if roots == {_TONIC} and before is not None and phrases[before].section == phrase.section:
+            if roots == {_TONIC} and before is not None and self.phrases[before].section == phrase.section:
                 approach = frozenset({_DOMINANT, _SUBDOMINANT})
-                self.slots[before].ask(first - 1 - phrases[before].bars.start, approach, _HALF)
-
-    def _source(self, number: int) -> int:
-        """Return the phrase that comes back in a phrase, whatever comes back in that; itself, if none does."""
-        while self.slots[number].back:
-            number -= self.slots[number].back
-        return number
+                self.slots[before].ask(first - 1 - self.phrases[before].bars.start, approach, _HALF)
 
     def _cadence(self, phrase: _Phrase, slot: _Slot) -> tuple[frozenset[int], int]:
         """Return the roots on which a line may end, and how firmly."""
@@ -417,12 +379,8 @@ class _Planner:
         for number in range(start, after):
             length = len(self.phrases[number].bars)
             if not self._drawn(number):
-                drawn_slot, source = self.slots[number], self.slots[self._source(number)]
-                drawn_slot.chords = drawn[position : position + length]
-                if drawn_slot.back and drawn_slot.chords == source.chords:
-                    drawn_slot.halves = dict(source.halves)
-                else:
-                    self._halve(drawn_slot)
+                self.slots[number].chords = drawn[position : position + length]
+                self._halve(self.slots[number])
             position += length
         if phrase.index == 0:
             self.openings.setdefault(phrase.role, slot)
@@ -498,8 +456,6 @@ class _Planner:
         1998): line 3 repeats line 1, line 4 repeats line 2 up to its cadence.
         """
         phrase, slot = self.phrases[number], self.slots[number]
-        if slot.back:
-            return self.slots[number - slot.back].chords
         back = 2 if phrase.index % 4 >= 2 else 4
         if phrase.index < back:
             return []

@@ -20,7 +20,7 @@ from melody.theory import MAJOR, MINOR, Key
 Ints = NDArray[np.int64]
 
 MODEL = Path(__file__).parent / "data" / "critic"
-SHA256 = "73e009fa98a1ba000306aa56315aec7ce15d6996c7b027ec4799355614e41e89"
+SHA256 = "22dc5499477fca2935a94f26c8265e38264148983c91176a5ebfc24557567066"
 _INTERVALS = (-6, -5, -3, -1, 0, 2, 4, 5, 12)  # kinds of intervals: the highest of each
 _MOVES = (-3, -1, 0, 2, 12)  # fewer kinds, for pairs: leap, step, repeat, step, leap
 _LONGEST = 64  # sixteenths

@@ -61,23 +61,17 @@ _SPANS = {
     "carol": (8, 9, 12, 12, 14, 15, 16),
     "spiritual": (8, 10, 12, 14, 15, 17, 17),
 }
-# By style: how often a line takes up the line so many before it, if that has its rhythm and chords.
-_TAKEN_UP: dict[str, tuple[tuple[int, float], ...]] = {
-    "popular": ((8, 0.7), (4, 0.3), (6, 0.35), (3, 0.3), (5, 0.3), (7, 0.4), (1, 0.15)),
-    "folk": ((8, 0.5), (4, 0.7), (2, 0.4), (6, 0.6)),
-    "hymn": ((8, 0.5), (4, 0.3), (2, 0.3), (6, 0.3), (5, 0.3), (3, 0.2), (1, 0.1)),
-    "carol": ((8, 0.9), (4, 0.7), (2, 0.1), (6, 0.3), (1, 0.2)),
-    "spiritual": ((4, 0.8), (2, 0.6), (6, 0.6)),
-}
-# How often a line that says what the line before it said, or the line two, three, four and more before it, has its
-# melody: what is said twice in a row is sung to another one. In other songs, and in popular ones; choruses always do.
-_SAID_AGAIN = ((0.05, 0.2, 0.45, 0.65), (0.35, 0.15, 0.45, 0.55))
-# By style: how often a line has the ups and downs of the line so many before it, if that has its rhythm.
-_SHAPED: dict[str, tuple[tuple[int, float], ...]] = {
-    "popular": ((1, 0.8), (4, 0.4), (8, 0.5), (6, 0.5), (2, 0.3), (5, 0.4), (7, 0.4), (3, 0.2)),
-    "folk": ((2, 0.1),),
-    "hymn": ((2, 0.1),),
-}
+# How often a line is the line so many before it over again: for the first four lines, then by the place in the stanza.
+_COPIED: tuple[tuple[tuple[int, float], ...], ...] = (
+    (),
+    ((1, 0.05),),
+    ((2, 0.3),),
+    ((2, 0.16), (3, 0.04)),
+    ((4, 0.2), (8, 0.12), (2, 0.04)),
+    ((4, 0.24), (8, 0.12)),
+    ((4, 0.22), (6, 0.08), (8, 0.1), (2, 0.05)),
+    ((4, 0.23), (6, 0.06), (8, 0.1)),
+)
 
 
 class _Usual(NamedTuple):
@@ -106,7 +100,7 @@ _COLOURED = {
 }
 _NEARLY = TICKS_PER_BEAT // 2  # ticks between the onsets of notes of two lines that count as the same
 _MOST_SEQUENCES = 0.5  # of lines in any song
-_FITTING = 8  # how much lines are preferred that fit the chords here
+_FITTING = 4  # how much lines are preferred that fit the chords here
 _LITERAL = 0.5  # of answers inside a line that are on the same pitches
 _IN_MINOR = 0.3  # as many songs in minor do
 _FLAT_SIDE = (0, 3, 5, 8, 10)  # roots over which a lowered third or sixth falls
@@ -146,39 +140,39 @@ class Taste:
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
     moves: tuple[tuple[float, ...], ...] = (
-        (-0.04, -0.24, -0.99, 0.22, -0.04, -0.08, 0.82, 1.0, 1.0),
-        (0.69, -0.09, 1.0, 0.42, 0.47, 0.29, 1.0, 0.6, -0.15),
-        (0.61, 1.0, 0.94, 0.92, 0.62, 0.77, 0.99, 0.62, 0.59),
-        (0.3, -0.17, -0.28, 0.05, -0.64, -0.59, -1.0, -0.67, -0.42),
-        (0.27, 0.51, -0.53, 0.24, 0.42, 0.04, -0.22, -0.51, 0.21),
-        (-0.05, -0.68, -0.6, -0.87, -0.96, -0.46, -0.92, -1.0, -0.78),
-        (0.15, 0.56, -0.55, 0.15, -0.38, -0.22, 0.48, 1.0, 0.4),
-        (0.6, -0.05, -1.0, -0.75, -0.26, -0.03, 1.0, 1.0, 1.0),
-        (-0.13, -0.01, -1.0, -0.87, -0.15, -0.9, -0.21, 1.0, -0.13),
+        (-0.02, -0.15, -0.84, 0.5, 0.85, 0.5, 0.32, 1.0, 0.98),
+        (0.43, -0.07, 1.0, 0.32, 0.67, 0.53, 0.93, 0.6, 0.27),
+        (0.02, 1.0, 1.0, 0.66, 0.67, 0.73, 0.49, 0.74, 0.64),
+        (0.01, -0.21, -0.32, 0.17, -0.49, -0.66, -0.74, -0.57, -0.09),
+        (0.26, 0.38, -0.59, 0.2, 0.34, -0.23, -0.47, -0.81, 0.07),
+        (-0.1, -0.4, -0.61, -0.87, -0.73, -0.35, -0.57, -0.66, -0.09),
+        (0.03, 0.7, -0.31, 0.18, -0.36, -0.31, 0.51, 0.86, 0.79),
+        (0.28, 0.22, -0.52, -0.32, -0.35, -0.21, 1.0, 0.74, 0.99),
+        (0.07, 0.03, -0.71, -0.36, -0.03, -0.97, 0.01, 1.0, -0.07),
     )
     turns: tuple[tuple[float, ...], ...] = (
-        (0.15, 0.61, -0.2, 0.47, -0.03, 0.89, -0.03),
-        (-0.38, -0.12, 0.12, -0.15, -0.73, 0.37, -1.0),
-        (-0.64, 0.43, 0.19, 0.63, 0.25, 0.29, -0.62),
-        (-1.0, -0.4, 0.04, -0.72, -0.3, 0.23, 1.0),
-        (-0.66, -0.89, -0.54, -0.9, 0.27, 0.51, -1.0),
-        (-1.0, -0.7, -0.37, -0.28, 0.21, 0.32, -0.13),
-        (0.02, -0.74, -1.0, 1.0, -0.47, 0.14, -0.1),
+        (0.04, 0.6, -0.05, 0.12, -0.01, 0.46, -0.13),
+        (-0.27, -0.12, 0.12, -0.27, -0.2, 0.18, -0.62),
+        (-0.67, 0.45, 0.19, 0.48, 0.21, -0.0, -0.23),
+        (-1.0, -0.48, 0.0, -0.43, -0.09, -0.12, 1.0),
+        (-0.55, -0.85, -0.37, -0.84, 0.28, 0.46, -0.8),
+        (-0.96, -1.0, -0.56, -0.08, 0.23, -0.19, -0.14),
+        (-0.13, -0.69, -1.0, 1.0, -0.39, 0.18, 0.36),
     )
     joint: float = 0.3  # per semitone of the interval that leads from one line to the next
     upbeat: float = 0.5  # a line that begins on the dominant before a bar
     accent: float = 0.012  # per semitone that a strong note lies above a weak one
     # By style and kind of interval (MOVES), beside all that: inside a line.
     kinds: tuple[tuple[float, ...], ...] = (
-        (-0.0, 0.22, -0.01, 0.13, -0.32, 0.1, 0.03, 0.27, 0.39),
-        (-0.28, 0.33, -0.23, 0.11, -0.33, 0.08, -0.03, 0.36, 0.08),
-        (-0.2, 0.67, -0.35, 0.41, -0.58, -0.09, -0.53, -0.3, -0.83),
-        (-0.7, 0.0, -0.41, 0.1, -0.44, 0.14, -0.58, -0.12, -0.13),
-        (0.0, 0.56, 0.23, 0.1, 0.27, 0.12, -0.14, -0.47, -1.0),
+        (-0.07, 0.01, -0.05, 0.02, -0.11, 0.03, 0.29, 0.25, 0.51),
+        (-0.3, 0.39, 0.05, 0.08, -0.29, -0.11, -0.01, 0.14, 0.23),
+        (-0.36, 0.46, -0.06, 0.23, -0.4, -0.03, -0.5, -0.36, -0.9),
+        (-0.31, 0.21, -0.3, 0.07, -0.41, 0.11, -0.25, -0.26, -0.6),
+        (-0.13, 0.37, 0.2, 0.01, 0.32, 0.04, -0.2, 0.05, -0.79),
     )
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (0.11, 0.46, -0.13, 1.0, 0.2, -0.43, -0.82, -0.01, 1.0, -0.68, 1.0, -0.13)
-    minor_degrees: tuple[float, ...] = (-0.53, 1.0, -1.0, -0.26, 1.0, -0.6, 0.16, -0.96, -0.83, 1.0, 0.61, 0.08)
+    major_degrees: tuple[float, ...] = (0.04, 0.14, -0.05, 1.0, 0.21, -0.43, -0.35, 0.01, 1.0, -0.67, 1.0, -0.05)
+    minor_degrees: tuple[float, ...] = (-0.46, 1.0, -0.66, 0.03, 1.0, -0.46, -0.04, -0.87, -0.87, 1.0, 0.57, 0.49)
     strong_chord: float = 1.6  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.8  # a note longer than a pulse outside the chord
     chromatic: float = -1.2  # a chord tone outside the key
@@ -194,10 +188,8 @@ class Taste:
     copy_begin: float = 0.1  # chance that a line takes up the beginning of the line two before
     sequence: float = 0.28  # that it takes up the line before, or the one before that, moved along the scale
     answer: float = 0.5  # that bars of it answer the bars before them, where the rhythm is the same
-    # How much more and less likely this and `_TAKEN_UP` are in songs that repeat themselves and in others; how many do.
+    # How much more and less likely this and `_COPIED` are in songs that repeat themselves and in others; how many do.
     strict: tuple[float, float, float] = (1.7, 0.3, 0.55)
-    shape: float = 2.5  # an interval in the direction that the line has whose ups and downs this one has
-    shape_size: float = 0.6  # and of its size, or a semitone less or more
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
 
@@ -569,7 +561,6 @@ class _Search:
         self.lean = taste.lean * (_LIFTED if _lifts(song.lyrics) else 1.0)
         self.contrast = 1.0  # scales how far lines lie from the middle of their register
         self.motifs: dict[tuple[int, int], Floats] = {}  # by two durations: (interval, next interval), plus 12
-        self.shape: int | None = None  # the line whose ups and downs the line has that is being sung
         self.states: list[State] = []  # the network's state after each line
         self.state = self.model.start()
         self.sung = {False: [0.0, 0.0], True: [0.0, 0.0]}  # in verses and choruses: classes times durations, durations
@@ -804,7 +795,6 @@ class _Search:
     def _forced(self, number: int, rng: np.random.Generator) -> Ints:
         """Classes that the line takes over from an earlier one, START where it is free."""
         start, end = self.bounds[number], self.bounds[number + 1]
-        self.shape = None
         echo = self.directions.echoes.get(number)
         if echo is not None:
             return self._echoed(number, echo)
@@ -818,7 +808,7 @@ class _Search:
     def _inner_model(self, number: int, forced: Ints, rng: np.random.Generator) -> "_Answer | None":
         """Find bars of a line that the bars after them may answer, in their rhythm and moved along the scale."""
         chance, choice = rng.random(2)
-        if chance > self.habits.answering or self.shape is not None or (forced < START).any():
+        if chance > self.habits.answering or (forced < START).any():
             return None
         start, end = self.bounds[number], self.bounds[number + 1]
         bar = self.frame.meter.bar_ticks
@@ -864,11 +854,8 @@ class _Search:
         chance, length = rng.random(2)
         nothing = np.full(size, START, dtype=np.int64)
         text = words[line.line].text.casefold()
-        popular = self.score.song.style == "popular"
         for back in range(1, min(line.line, 8) + 1):
             if words[line.line - back].text.casefold() == text:
-                if not self._is_chorus(line.section) and rng.random() >= _SAID_AGAIN[popular][min(back, 4) - 1]:
-                    break
                 same = self._shared(number, self.index[line.section, line.line - back])
                 keep = size - (2 if line.line == len(words) - 1 else 0)
                 if (same < START).mean() < 0.4:
@@ -876,37 +863,26 @@ class _Search:
                 same[max(1, keep) :] = START
                 same[-1:] = self._only_fitting(number, None, same)[-1:]
                 return same
-        onsets = self._onsets(number)
-        for back, share in _SHAPED.get(self.score.song.style, ()):
-            if back <= line.line and rng.random() < share:
-                source = self.index[line.section, line.line - back]
-                if self._onsets(source) == onsets:
-                    self.shape = source
-                    break
-        much = self.habits.copying
+        much, done = self.habits.copying, 0.0
         sequence = min(_MOST_SEQUENCES, much * taste.sequence)
-        whole: list[tuple[float, int, Ints]] = []  # lines that may be taken up, and how often
-        left = 1.0
-        for back, share in _TAKEN_UP.get(self.score.song.style, ()):
+        whole: list[tuple[float, int, Ints]] = []  # lines that may be taken up, and what they are worth
+        for back, share in _COPIED[line.line if line.line < 4 else 4 + line.line % 4]:
             if back <= line.line:
+                done += much * share
                 source = self.index[line.section, line.line - back]
                 shared = self._shared(number, source)
                 fits = float((self._only_fitting(number, source, shared) < START).mean())
-                worth = left * min(1.0, much * share * fits**_FITTING)
-                whole.append((worth, source, shared))
-                left -= worth
-        done = 1.0 - left
+                whole.append((share * fits**_FITTING, source, shared))
         if chance < done:
             total = list(accumulate(worth for worth, _, _ in whole))
-            chosen = sum(chance >= sofar for sofar in total)
+            chosen = sum(length * total[-1] > sofar for sofar in total)
             _, source, shared = whole[min(chosen, len(whole) - 1)]
             keep = size
-            self.shape = source if self._onsets(source) == onsets else None
         else:
             if line.line >= 2 and chance < done + much * taste.copy_begin:
                 source = self.index[line.section, line.line - 2]
                 shared, keep = self._shared(number, source), round(size * (0.3 + 0.5 * length))
-            elif line.line and chance > 1 - sequence and self.shape is None:
+            elif line.line and chance > 1 - sequence:
                 back = 2 if line.line > 1 and chance > 1 - 0.5 * sequence else 1
                 source = self.index[line.section, line.line - back]
                 shared, keep = self._moved(number, self._shared(number, source)), round(size * (0.6 + 0.4 * length))
@@ -1117,12 +1093,6 @@ class _Search:
         motion += self.kinds
         motion[0] = -taste.joint * np.abs(np.arange(-12, 13))
         motion[self.frame.held[start:end] == 1] = _held_motion()
-        if self.shape is not None:
-            source_start, source_end = self.bounds[self.shape], self.bounds[self.shape + 1]
-            steps = np.diff(self.classes[source_start:source_end])[:, None]
-            moves = np.arange(-12, 13)
-            motion[1:] += taste.shape * (np.sign(steps) == np.sign(moves))
-            motion[1:] += taste.shape_size * (np.abs(steps - moves) <= 1)
         back = int(self.frame.line_rhyme[number])
         if back in (1, 2):
             label_line = number - back

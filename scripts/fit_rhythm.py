@@ -5,10 +5,10 @@
 The search leans to some intervals, because prosody and the temperature do. Round by round, rhythms are made for the
 words of training songs in their metres and styles; then every score moves by `rate` times the log of people's share
 over ours: of intervals by metre class, of the time from a line's last onset to the next line by metre class, style and
-what the line closes, of the beats on which lines end, of the pick-ups of lines and of melisma by style. Prints the
-overlaps after every round, and the tables of the best one to put into `SearchConfig`. The critic of rhythms has its
-say, as in use: what its choice does to the statistics is evened out with the rest. `--without-critic` leaves it out,
-for the tables that a critic is then trained on.
+what the line closes, of the beats on which lines end and of the pick-ups of lines by style. Prints the overlaps after
+every round, and the tables of the best one to put into `SearchConfig`. The critic of rhythms has its say, as in use:
+what its choice does to the statistics is evened out with the rest. `--without-critic` leaves it out, for the tables
+that a critic is then trained on.
 """
 
 import argparse
@@ -48,7 +48,6 @@ class Statistics:
         self.last_places = np.zeros((len(STYLES), 3))
         self.pickups = np.zeros((len(STYLES), 3))
         self.intervals: Counter[int] = Counter()
-        self.notes = np.zeros((len(STYLES), 2))  # that begin a syllable, that go on with one
 
     def add(
         self,
@@ -63,7 +62,6 @@ class Statistics:
         `closing` says of every line whether it asks (0), closes a pair (1) or its section (2).
         """
         self.durations.update(durations)
-        self.notes[STYLES.index(style)] += len(notes), len(durations) - len(notes)
         kind, row, bar = meter_class(meter), STYLES.index(style), meter.bar_ticks // GRID
         shortest = pickup_allowances(meter)[1]
         begins = [notes[0]] + [after for before, after in pairwise(notes) if before[2] != after[2]]
@@ -173,14 +171,12 @@ def main() -> None:
         "ending_by_close",
     )
     biases = [np.array(getattr(CONFIG, name)) for name in names]
-    held_lift = np.array(CONFIG.held_lift)
     best, best_fit = CONFIG, 0.0
     for number in range(options.rounds + 1):
         tables: dict[str, Any] = {
             name: tuple(tuple(row) for row in np.round(table, 2).tolist())
             for name, table in zip(names, biases, strict=True)
         }
-        tables["held_lift"] = tuple(np.round(held_lift, 2).tolist())
         config = replace(CONFIG, trials=1 if options.without_critic else CONFIG.trials, **tables)
         ours = _sing(songs, config, options.times)
         counts = (
@@ -203,9 +199,6 @@ def main() -> None:
         rate = options.rate / (1 + number / 5)
         biases = [table + rate * _change(*count) for table, count in zip(biases, counts, strict=True)]
         biases = [np.clip(table, -MOST, MOST) for table in biases]
-        theirs, mine = (notes[:, 1] / notes[:, 0] for notes in (people.notes, ours.notes))
-        held_lift = np.clip(held_lift + 1.5 * rate * np.log(theirs / np.maximum(mine, 0.01)), -MOST, 3 * MOST)
-    print(f"    held_lift: tuple[float, ...] = {best.held_lift}")
     for name in names:
         print(f"    {name}: tuple[tuple[float, ...], ...] = (")
         for row in getattr(best, name):

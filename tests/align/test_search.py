@@ -180,7 +180,6 @@ def test_a_song_can_go_on_in_the_rhythms_that_it_has_had() -> None:
     for weight in (5.0, 0.0):
         weights = (weight,) * len(CONFIG.own)
         config = replace(CONFIG, own=weights, returning=weights, own_spread=0.0, returning_spread=0.0)
-        config = replace(config, shared=((),) * len(CONFIG.own), keep_onset=(0.0,) * len(CONFIG.own))
         bars = [bar_rhythms(seed, config, Meter(4, 4), num_lines=8) for seed in range(12)]
         known.append(sum(len(rhythms) - len(set(rhythms)) for rhythms in bars))
     assert known[0] > 1.08 * known[1], known

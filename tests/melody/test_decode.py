@@ -200,15 +200,10 @@ def test_bars_of_a_line_may_answer_the_bars_before_them(build: Callable[..., Any
 def test_steps_and_turns_can_be_favoured(build: Callable[..., Any]) -> None:
     turns = tuple(tuple(2.0 if (a, b) == (4, 5) else 0.0 for b in range(7)) for a in range(7))  # from 5 to 6
     rises = tuple(tuple(2.0 if b == 5 else 0.0 for b in range(9)) for _ in range(9))  # a step up
-    plain = Taste(turns=((0.0,) * 7,) * 7, moves=((0.0,) * 9,) * 9)
     counts = {}
-    for name, taste in {
-        "plain": plain,
-        "turns": replace(plain, turns=turns),
-        "rises": replace(plain, moves=rises),
-    }.items():
+    for name, taste in {"plain": Taste(), "turns": Taste(turns=turns), "rises": Taste(moves=rises)}.items():
         counts[name] = [0, 0]
-        for seed in range(12):
+        for seed in range(6):
             song = build("C major", seed=seed)
             flat = [pitch for line in sing(song, style="folk", taste=taste) for pitch in line]
             counts[name][0] += sum(a % 12 == 7 and b % 12 == 9 for a, b in pairwise(flat))
