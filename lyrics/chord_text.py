@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 _ROOT = "[A-G][#b♯♭]?"
 _DEGREE = "(?:6/9|69|11|13|[2-9])"
-_CHANGE = rf"(?:(?:[#b♯♭+-]|add|no|omit|sus|[Mm]aj|M)?{_DEGREE})"
+_CHANGE = rf"(?:[#b♯♭+-]|add|no|omit|sus|[Mm]aj|M){_DEGREE}"
 _CHORD = (
-    rf"{_ROOT}(?:m[Mm]aj|[Mm]aj|min|mi|m|dim|aug|[+°øΔ]|[oM-](?={_DEGREE}))?"
-    rf"(?:{_CHANGE}|sus|alt|\({_CHANGE}(?:,?{_CHANGE})*\)){{0,4}}(?:/{_ROOT})?"
+    rf"{_ROOT}(?:m[Mm]aj|[Mm]aj|min|mi|m|dim|aug|[+°øΔ]|[oM-](?={_DEGREE}))?{_DEGREE}?"
+    rf"(?:{_CHANGE}|sus|alt|\((?:{_CHANGE}|{_DEGREE})(?:,?{_CHANGE})*\)){{0,4}}(?:/{_ROOT})?"
 )
 _NO_CHORD = r"(?:N\.C\.?|NC)"
 _SYMBOL = re.compile(rf"\(?({_CHORD}|{_NO_CHORD})\)?\*?")

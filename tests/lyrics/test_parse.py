@@ -208,7 +208,8 @@ def sung(text: str) -> list[str]:
 
 CHORD_LINES = [
     "Am   F   C   G", "G   C", "F#m", "Bb/D", "| G | D/F# | N.C. |", "|: Cmaj7  Dm7(b5) :| x2", "E7sus4 A7sus Gadd9",
-    "Esus G°", "C6/9 D69 Eaug F+", "  Dm  (G)  G*", "Am - F - C - G", "CM7 AmMaj7 B♭13 E7#9", "e|--0--2h3--|",
+    "Esus G°", "C6/9 D69 Eaug F+", "  Dm  (G)  G*", "Am - F - C - G", "CM7 AmMaj7 B♭13 E7#9",
+    "Am(maj7) C(9) G7(b9,#11) Bm7b5/E F+5b9", "e|--0--2h3--|",
     "Riff: Am G", "[Am] [F]",
 ]  # fmt: skip
 
