@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_sentence_transformers() -> None:
 def test_without_the_extra_one_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     embedding.load_encoder.cache_clear()
     monkeypatch.setattr("lyrics.errors.find_spec", lambda package: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'songwright\[lm\]'"):
+    with pytest.raises(MissingExtraError, match=r"reading by meaning needs .*\[lm\]"):
         embed(["something new"])
 
 
