@@ -466,7 +466,7 @@ def test_a_section_is_rewritten_with_its_scheme(model: Any) -> None:
     [
         ({"line": "v9.1"}, "the sections are v1, c1"),
         ({"line": "v1.9"}, "lines 1 to 4"),
-        ({"line": "v1"}, "'v1' is a section"),
+        ({"line": "v1"}, "v1 is a section"),
         ({"section": "v1.2"}, "no 'v1.2'"),
         ({"section": "c2"}, "c2 repeats c1"),
     ],
