@@ -84,7 +84,7 @@ def revise(
         if tempo is not None:
             after = revising.set_tempo(after, tempo)
         stem = slug(after.title) if from_stdin else safe_name(song.stem)
-        written = write_song(after, output, stem, names, force, (song, pronunciations))
+        written = write_song(after, output, stem, names, force, (pronunciations,))
         pairs = list(zip(before.lines, after.lines, strict=True))
         changed = [line.id for old, line in pairs if replace(old, locked=line.locked) != line]
         if not quiet:

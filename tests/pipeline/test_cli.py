@@ -75,13 +75,20 @@ def test_no_command_overwrites_its_input(lyrics: Path, tmp_path: Path) -> None:
     for command in (
         ("compose", lyrics, "-f", "mid,txt"),
         ("render", document, "-f", "json"),
-        ("revise", document, "--tempo", "90", "-f", "json"),
     ):
         result = _run(*command, "-o", tmp_path, "--force")
         assert (result.exit_code, result.stdout) == (2, ""), command
         assert re.fullmatch(r"Error: \S+ is read, and never overwritten; .* with -o\n", result.stderr)
     assert lyrics.read_text(encoding="utf-8") == LYRICS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lamp_light.json", "lamp_light.txt"]
+
+
+def test_a_document_may_be_revised_in_its_place(lyrics: Path, tmp_path: Path) -> None:
+    document = tmp_path / "lamp_light.json"
+    assert _run("compose", lyrics, "-o", tmp_path, "-f", "json").exit_code == 0
+    assert _run("revise", document, "--tempo", "90", "-f", "json", "-o", tmp_path).exit_code == 2
+    assert _run("revise", document, "--tempo", "90", "-f", "json", "-o", tmp_path, "--force").exit_code == 0
+    assert json.loads(document.read_bytes())["settings"]["tempo_qpm"] == 90
 
 
 @pytest.mark.parametrize("name", MIDI_LYRICS)
