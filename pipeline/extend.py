@@ -32,7 +32,7 @@ from pipeline.compose import joined_chords, sung_sections
 from pipeline.errors import SettingsError
 from pipeline.given_words import GivenWord, given_words
 from pipeline.seeds import MAX_SEED, derived_seed, line_seed
-from pipeline.settings import STYLES
+from pipeline.settings import STYLES, known
 from pipeline.song import MIDI_LYRICS, Song, SongSettings
 from pipeline.tune import Tune
 
@@ -84,10 +84,11 @@ def extend(
         raise SettingsError(f"seed must be a whole number from 0 to {MAX_SEED}, got {seed}")
     if bars is not None and not 1 <= bars <= MAX_NEW_BARS:
         raise SettingsError(f"bars must be 1 to {MAX_NEW_BARS}, got {bars}")
-    if style not in STYLES:
-        raise SettingsError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    if midi_lyrics not in MIDI_LYRICS:
-        raise SettingsError(f"midi lyrics must be one of {', '.join(MIDI_LYRICS)}, got {midi_lyrics!r}")
+    try:
+        style = known("style", style, STYLES)
+        midi_lyrics = known("midi lyrics", midi_lyrics, MIDI_LYRICS)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     laid = _lay_out(tune)
     words = parse_lyrics(lyrics, pronouncer) if isinstance(lyrics, str) else lyrics
     if words is None:
