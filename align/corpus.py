@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from align.meter import TICKS_PER_BEAT, Meter
-from lyrics.cmudict import pronunciations
+from lyrics.cmudict import bare, pronunciations
 
 # What a data set teaches, as the name of a style; art songs are left out of what we train on (see docs/data.md).
 STYLE_OF_DATASET = {
@@ -178,13 +178,6 @@ def read_song(row: Mapping[str, Any]) -> CorpusSong:
         num_lines=lines[-1] + 1,
         lines_from_source=from_source,
         lines_text=tuple(row["lines"] or ()) if from_source else (),
-    )
-
-
-def bare(word: str) -> str:
-    """Lower-case a printed word and strip the punctuation around it: the form that the dictionary knows."""
-    return (
-        re.sub(r"^[^a-z']+|[^a-z']+$", "", word.lower().replace("’", "'").replace("_", "")).strip("'") or word.lower()
     )
 
 

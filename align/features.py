@@ -8,12 +8,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from align.corpus import CorpusSong, bare
 from align.meter import GRID, Meter
+from lyrics.cmudict import bare
 from lyrics.document import Line
 from lyrics.function_words import is_function_word
+
+if TYPE_CHECKING:
+    from align.corpus import CorpusSong
 
 # Classes of syllables. Monosyllables by what the word does and how often singers put it on a strong beat (learned,
 # `prominence.tsv`); syllables of longer words by their stress.
@@ -115,7 +118,7 @@ def words_of_line(line: Line) -> list[WordFeatures]:
     ]
 
 
-def words_of_song(song: CorpusSong) -> list[WordFeatures]:
+def words_of_song(song: "CorpusSong") -> list[WordFeatures]:
     """All words of an engraved song."""
     stresses: list[list[int | None]] = [[] for _ in song.words]
     for syllable in song.syllables:
@@ -143,7 +146,7 @@ class SungLine:
     end: int  # onset of the next line's first syllable
 
 
-def sung_lines(song: CorpusSong, prominence: Mapping[str, float]) -> list[SungLine]:
+def sung_lines(song: "CorpusSong", prominence: Mapping[str, float]) -> list[SungLine]:
     """Lines of an engraved song that lie on the grid in whole bars; others (triplets, mid-bar breaks) are left out."""
     words = words_of_song(song)
     notes: list[list[tuple[int, int, int]]] = [[] for _ in song.syllables]
@@ -200,7 +203,7 @@ def pickup_threshold(meter: Meter) -> int:
     return 4 if (meter.numerator, meter.denominator) == (3, 4) else scored_bar(meter) // 2
 
 
-def learn_prominence(songs: Sequence[CorpusSong], weights: Sequence[float]) -> dict[str, float]:
+def learn_prominence(songs: Sequence["CorpusSong"], weights: Sequence[float]) -> dict[str, float]:
     """Log odds that a monosyllable starts on a strong beat, relative to its kind (function or content), shrunk.
 
     Words that weigh less than five sung instances are left out.

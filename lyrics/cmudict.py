@@ -4,6 +4,7 @@
 Source: CMUdict 0.7b and later fixes (github.com/cmusphinx/cmudict); licence in `data/cmudict.LICENSE`.
 """
 
+import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 from pathlib import Path
@@ -41,3 +42,10 @@ def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     start += len(line)
     entries = data[start : data.find(b"\n", start)].decode()
     return tuple(tuple(entry.split()) for entry in entries.split("\t"))
+
+
+def bare(word: str) -> str:
+    """Lower-case a printed word and strip the punctuation around it: the form that the dictionary knows."""
+    return (
+        re.sub(r"^[^a-z']+|[^a-z']+$", "", word.lower().replace("’", "'").replace("_", "")).strip("'") or word.lower()
+    )

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from align.corpus import CorpusSong, bare
 from align.meter import Meter
 from align.rhythm import Rhythm
-from lyrics.cmudict import pronunciations
+from lyrics.cmudict import bare, pronunciations
 from lyrics.document import Lyrics, Role
 from melody.theory import QUALITIES, Chord, ChordSpan, Key
+
+if TYPE_CHECKING:
+    from align.corpus import CorpusSong
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -83,7 +86,7 @@ def anchor_pitch(middle: float, tonic: int) -> int:
 
 
 def corpus_frame(
-    song: CorpusSong, key: Key, chords: Sequence[ChordSpan], refrain_lines: frozenset[int] | None = None
+    song: "CorpusSong", key: Key, chords: Sequence[ChordSpan], refrain_lines: frozenset[int] | None = None
 ) -> Frame:
     """Describe a song of the corpus; `refrain_lines` are the lines that every verse sings alike, None if unknown."""
     syllables = [song.syllables[note.syllable] for note in song.notes]
@@ -121,7 +124,7 @@ def corpus_frame(
     )
 
 
-def refrains(songs: Iterable[CorpusSong]) -> dict[str, frozenset[int]]:
+def refrains(songs: Iterable["CorpusSong"]) -> dict[str, frozenset[int]]:
     """Find the lines that stand in every verse, by song id; songs whose verses or lines are not known are left out."""
     verses: dict[str, list[list[str]]] = {}
     for song in songs:
@@ -248,7 +251,7 @@ def _chords_at(onsets: Ints, chords: Sequence[ChordSpan], key: Key) -> tuple[Int
     )
 
 
-def rhyme_sounds(song: CorpusSong) -> list[str]:
+def rhyme_sounds(song: "CorpusSong") -> list[str]:
     """Return what each line of a song of the corpus must share to rhyme: its last sounds from the stressed vowel on."""
     last: dict[int, str] = {}
     for syllable in song.syllables:

@@ -15,9 +15,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from align.corpus import CorpusSong, bare
+from align.corpus import CorpusSong
 from align.meter import Meter
-from lyrics.cmudict import pronunciations
+from lyrics.cmudict import bare, pronunciations
 from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
 from lyrics.syllable import VOWELS

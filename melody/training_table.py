@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from align.corpus import CorpusSong, bare, read_song, why_unusable
+from align.corpus import CorpusSong, read_song, why_unusable
 from align.repeats import RepeatError, unroll
-from lyrics.cmudict import pronunciations
+from lyrics.cmudict import bare, pronunciations
 from lyrics.syllable import count_syllables, syllabify
 from melody.corpus import song_key
 from melody.features import REFRAIN, UNKNOWN, VERSE, corpus_frame, refrains

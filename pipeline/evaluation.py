@@ -16,7 +16,8 @@ from statistics import mean, median
 
 import numpy as np
 
-from align.corpus import CorpusSong, bare
+from align.corpus import CorpusSong
+from lyrics.cmudict import bare
 from lyrics.document import Lyrics, Role
 from lyrics.function_words import is_function_word
 from melody import metrics

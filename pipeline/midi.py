@@ -38,7 +38,8 @@ _Event = tuple[int, int, bytes]  # tick, order, message
 # Order of events on one tick: notes end, then what tells about the tick, then notes begin.
 _OFF, _TEXT, _ON = 0, 1, 2
 # Types of meta events (MIDI Association, "Standard MIDI Files 1.0").
-_WORDS, _TRACK_NAME, _LYRIC, _MARKER, _END_OF_TRACK, _TEMPO, _METER, _KEY = 0x01, 0x03, 0x05, 0x06, 0x2F, 0x51, 0x58, 0x59
+_WORDS, _TRACK_NAME, _LYRIC, _MARKER, _END_OF_TRACK = 0x01, 0x03, 0x05, 0x06, 0x2F
+_TEMPO, _METER, _KEY = 0x51, 0x58, 0x59
 _FIRST_META = 0xFF
 # Messages to channels, by the upper half of their first byte.
 _NOTE_OFF, _NOTE_ON, _PROGRAM = 0x80, 0x90, 0xC0

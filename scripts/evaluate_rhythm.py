@@ -25,10 +25,11 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from align.corpus import CorpusSong, bare, read_corpus
+from align.corpus import CorpusSong, read_corpus
 from align.meter import Meter
 from align.rhythm import Rhythm
 from align.search import align_lyrics
+from lyrics.cmudict import bare
 from lyrics.document import Lyrics, LyricsError
 from lyrics.function_words import is_function_word
 from lyrics.parse import parse_lyrics

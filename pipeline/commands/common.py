@@ -6,7 +6,6 @@ Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed (the
 or bad input, 130 interrupted. Bad input is one sentence; a traceback is always a bug of this program.
 """
 
-import gc
 import io
 import json
 import logging
@@ -91,9 +90,6 @@ def reporting(verbose: bool) -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8, a file name that is no text
-    thresholds = gc.get_threshold()
-    # Modules and songs make many objects and next to no circles; looking for those takes an eighth of the time.
-    gc.set_threshold(20_000, 20, 20)
     try:
         yield
         sys.stdout.flush()
@@ -111,8 +107,6 @@ def reporting(verbose: bool) -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise failure(f"{where}{error.strerror or error}", 1) from error
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def failure(message: str, code: int) -> typer.Exit:
