@@ -1203,7 +1203,7 @@ class _Grid(NamedTuple):
     target: Ints  # [n - 1, K, B]: on which, as a place in an array [D, B]
 
 
-@lru_cache(96)  # songs have lines of few lengths; 100 to 200 kB each
+@lru_cache(32)  # songs have lines of few lengths; 100 to 200 kB each
 def _grid(meter: Meter, n: int, bars: int, room: tuple[int, int], stress_equal: float, stress_reversed: float) -> _Grid:
     (early, late), bar = room, meter.bar_ticks // GRID
     end = bars * bar - late
