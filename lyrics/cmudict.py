@@ -7,20 +7,23 @@ Source: CMUdict 0.7b and later fixes (github.com/cmusphinx/cmudict); licence in 
 import re
 from bisect import bisect_right
 from functools import cache, lru_cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 DICTIONARY = Path(__file__).parent / "data" / "cmudict.txt"
-
-
-_STRIDE = 2048  # bytes between two anchors
+_STRIDE = 16_384  # bytes between two anchors
 
 
 @cache
-def _dictionary() -> tuple[bytes, list[bytes], list[int]]:
-    """Read the file; about every 2048 bytes a word and its place, so that a look-up searches a small stretch."""
-    data = b"\n" + DICTIONARY.read_bytes()
-    places = [data.find(b"\n", place) for place in range(0, len(data) - _STRIDE, _STRIDE)]
-    return data, [data[place + 1 : data.find(b"\t", place)] for place in places], places
+def _dictionary() -> tuple[mmap, list[bytes], list[int]]:
+    """Map the file; about every `_STRIDE` bytes a word and its place, so that a look-up searches a small stretch.
+
+    Processes that map it share its memory.
+    """
+    with DICTIONARY.open("rb") as file:
+        data = mmap(file.fileno(), 0, access=ACCESS_READ)
+    places = [0, *(data.find(b"\n", place) + 1 for place in range(_STRIDE, len(data) - _STRIDE, _STRIDE))]
+    return data, [data[place : data.find(b"\t", place)] for place in places], [*places, len(data)]
 
 
 @lru_cache(maxsize=1 << 16)  # words of any text are looked up, known or not
@@ -32,15 +35,15 @@ def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     """
     data, words, places = _dictionary()
     key = word.encode()
-    index = bisect_right(words, key)
-    if not index:
+    index = bisect_right(words, key) - 1
+    if index < 0:
         return ()
-    line = b"\n" + key + b"\t"
-    start = data.find(line, places[index - 1], places[index] + 1 if index < len(places) else len(data))
-    if start < 0:
-        return ()
-    start += len(line)
-    entries = data[start : data.find(b"\n", start)].decode()
+    start = places[index]
+    if key != words[index]:
+        start = data.find(b"\n" + key + b"\t", start, places[index + 1]) + 1
+        if not start:
+            return ()
+    entries = data[start + len(key) + 1 : data.find(b"\n", start)].decode()
     return tuple(tuple(entry.split()) for entry in entries.split("\t"))
 
 
