@@ -7,7 +7,6 @@ meets in use what it met in training.
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from align.meter import GRID, Meter
@@ -65,8 +64,7 @@ class WordFeatures(NamedTuple):
     suffix: str  # punctuation after the word
 
 
-@dataclass(frozen=True, slots=True)
-class LineFeatures:
+class LineFeatures(NamedTuple):
     """Features of a line's syllables; all tuples have one entry per syllable."""
 
     classes: tuple[int, ...]
@@ -131,8 +129,7 @@ def words_of_song(song: "CorpusSong") -> list[WordFeatures]:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class SungLine:
+class SungLine(NamedTuple):
     """A line of an engraved song on the grid; the unit is a sixteenth, counted from the line's first bar line.
 
     The first bar line is the one that a pick-up leads to, so the first onset is negative where there is a pick-up.

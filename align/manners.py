@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,7 @@ SHA256 = "f4df00360e60300a90b04db1a35e5816a6a9d0a111460bb421cac0bde8cb5a21"
 _LONE = 3.0  # standard deviations beyond which a density says no more
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Manner:
+class Manner(NamedTuple):
     """One manner; log ratios are to what all songs of the metre do."""
 
     intervals: Floats  # (places of the scored bar, INTERVALS): log ratio of an interval from a place

@@ -7,9 +7,8 @@ All times are in sixteenths.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,8 +27,7 @@ LONGEST_LAST = 32
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """What is drawn for the last syllable of a line before it is known how much time it has: numbers from 0 to 1."""
 
     rest: float  # whether a rest follows it

@@ -242,8 +242,7 @@ def align_lyrics(
     return _lay_out(lyrics, search, pickup, groups, group_of, len(after))
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(NamedTuple):
     """A song whose first sections have their rhythms."""
 
     search: "_Search"
@@ -412,8 +411,7 @@ def score_meter(lyrics: Lyrics, meter: Meter, style: str) -> float:
     return total / count + _METER_LIFT[search.kind]
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(NamedTuple):
     """A line that is not part of a repeated section."""
 
     section: int

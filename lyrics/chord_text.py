@@ -13,7 +13,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _ROOT = "[A-G][#b♯♭]?"
 _DEGREE = "(?:6/9|69|11|13|[2-9])"
@@ -75,8 +75,7 @@ _TIMES = ("time stamp", "time stamps")
 _NOTES = ("note about the song", "notes about the song")
 
 
-@dataclass(frozen=True, slots=True)
-class PlainRow:
+class PlainRow(NamedTuple):
     """A row of lyrics without chords."""
 
     text: str
@@ -84,8 +83,7 @@ class PlainRow:
     ends_section: bool = False  # not a row, but the end of the section above
 
 
-@dataclass(frozen=True, slots=True)
-class PlainText:
+class PlainText(NamedTuple):
     """The words of a text: rows in the format of `lyrics.parse`."""
 
     rows: tuple[PlainRow, ...]

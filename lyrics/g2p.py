@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,7 @@ Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """N-grams of one length: sorted hashes and log probabilities (nats); their contexts and back-off weights."""
 
     keys: NDArray[np.uint32]
@@ -51,8 +50,7 @@ class Level:
     backoffs: Floats
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(NamedTuple):
     """What one letter may sound like: graphone numbers, phones, and how many primary stresses these hold."""
 
     numbers: Keys

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from typing import NamedTuple
 
 from lyrics.document import Syllable
 from lyrics.spoken_numbers import cardinal, decimal, digits, ordinal, plural, whole
@@ -113,8 +114,7 @@ _KEPT = frozenset(_VULGAR + "№")
 _SILENT = frozenset("♩♪♫♬♭♮♯™®©•●○◦■□▪▫◆◇★☆✦✧✩✪†‡§¶¦|\\^`´~<>¬×÷→←↑↓⇒─━│═￼")
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
+class _Folded(NamedTuple):
     """A line in plain characters; `pieces[i]` are the written letters behind `text[i]`."""
 
     text: str
@@ -259,8 +259,7 @@ _PATTERNS = {
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """One sung word of a token."""
 
     text: str

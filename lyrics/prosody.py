@@ -8,8 +8,8 @@ ones hardly. Costs are set by hand, after the rules of Attridge (1982): promotio
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from lyrics.document import Line
 
@@ -19,8 +19,7 @@ _LENGTHS = "monometer dimeter trimeter tetrameter pentameter hexameter heptamete
 _NAMED = {"8.6.8.6": "common metre", "8.8.8.8": "long metre", "6.6.8.6": "short metre"}
 
 
-@dataclass(frozen=True, slots=True)
-class Metre:
+class Metre(NamedTuple):
     """The metre of some lines."""
 
     name: str  # "iambic tetrameter", "common metre 8.6.8.6", "mixed"
@@ -106,8 +105,7 @@ def _weights(line: Line) -> list[tuple[float, float]]:
     return weights
 
 
-@dataclass(frozen=True, slots=True)
-class _Foot:
+class _Foot(NamedTuple):
     """Costs of so many unstressed syllables at each place; what is not named costs `_FAR` and more."""
 
     start: tuple[float, ...]

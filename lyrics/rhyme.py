@@ -14,9 +14,9 @@ Stress digits do not count; unstressed "ih" and "uh" are the same vowel, and so 
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from lyrics.document import Line, Word
 
@@ -32,8 +32,7 @@ class RhymeKind(StrEnum):
     SLANT = "slant"
 
 
-@dataclass(frozen=True, slots=True)
-class Rhyme:
+class Rhyme(NamedTuple):
     """The end of a line and its place in the rhyme scheme."""
 
     label: str  # "A", "B", ... in order of appearance; "-" if no other line of the section rhymes with it
@@ -41,8 +40,7 @@ class Rhyme:
     kind: RhymeKind | None = None  # with the nearest line of the same label; None if unrhymed
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(NamedTuple):
     """The end of a line from a vowel on from which it may rhyme."""
 
     onset: tuple[str, ...]  # consonants before the rhyming vowel

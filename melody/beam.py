@@ -8,7 +8,6 @@ Letters in shapes: S songs, B beam, n notes of a line, W pitches of the window, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -27,8 +26,7 @@ _NOWHERE = -1e9  # no path
 _PLACES = 1e4  # scores are rounded to 1 / _PLACES
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Problem:
+class Problem(NamedTuple):
     """A line to be sung: what every note and pitch is worth, and what went before."""
 
     line: Prepared

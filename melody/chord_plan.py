@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,8 +201,7 @@ def _last_bars(line: LineRhythm, bars: range, first: int, after: int) -> range:
     return range(low, max(low, high) + 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tables:
+class _Tables(NamedTuple):
     """The model of one style, mode and metre, over the V states in use, as probabilities."""
 
     states: tuple[int, ...]

@@ -214,8 +214,7 @@ class Directions:
     scale: frozenset[int] | None = None  # degrees (semitones above the tonic) in place of the key's own scale
 
 
-@dataclass(frozen=True, slots=True)
-class _Habits:
+class _Habits(NamedTuple):
     """What a song does throughout, as songs differ in it."""
 
     span: int  # semitones of the window
@@ -228,8 +227,7 @@ class _Habits:
     colour: float | None  # taste for notes outside the key, None in songs that keep to it
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """Bars of a line that earlier bars of it are the model of; numbers of notes in the line."""
 
     first: int  # of the model
@@ -238,8 +236,7 @@ class _Answer:
     literal: bool  # on the same pitches
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     """The pitches that may be sung, as classes."""
 
     anchor: int  # MIDI number of the tonic that classes are counted from
@@ -718,8 +715,7 @@ class _Search:
                 self.classes[start : start + model.answer] = solution.classes
                 forced = self._answered(number, model)
                 problem = _part(self._problem(number, forced, rng), model.answer, end - start)
-                solution = yield replace(
-                    problem,
+                solution = yield problem._replace(
                     state=solution.state,
                     before=int(solution.classes[-1]),
                     interval=self._interval(start + model.answer - 1),
@@ -1123,8 +1119,7 @@ class _Search:
 
 def _part(problem: Problem, start: int, end: int) -> Problem:
     """Return some notes of a line as a problem of their own."""
-    return replace(
-        problem,
+    return problem._replace(
         line=Prepared._make(array[start:end] for array in problem.line),
         colour=problem.colour[start:end],
         scores=problem.scores[start:end],

@@ -8,10 +8,9 @@ before the melody is, so features may look ahead in them; pitch is only ever see
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +39,7 @@ _MATCH_SHARE = 0.6  # share of common onsets that makes two rhythms similar
 NUM_QUALITIES = 8  # no chord, major, minor, diminished, dominant, minor seventh, major seventh, anything else
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class Frame(NamedTuple):
     """Everything about a song but its pitches. Arrays of length N unless said otherwise."""
 
     meter: Meter
@@ -67,8 +65,7 @@ class Frame:
     song_end: Ints  # (L,): 1 for the last line of the song
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Copies:
+class Copies(NamedTuple):
     """For every note, the notes of earlier lines at the same place (the K sources of `SOURCES`)."""
 
     note: Ints  # (N, K): index of the earlier note that sounds at the same place of its line, -1 where there is none

@@ -6,7 +6,7 @@ of a section rests on a held chord, so that sections breathe; choruses are a lit
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from align.meter import Meter
 from lyrics.document import Role
@@ -24,8 +24,7 @@ _CHORD_SPAN = 17  # semitones from the lowest to the highest note that voicings 
 _TOP_LOW, _TOP_HIGH = 60, 67
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(NamedTuple):
     """One note of an accompanying part."""
 
     onset: int
@@ -34,16 +33,14 @@ class Played:
     velocity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accompaniment:
+class Accompaniment(NamedTuple):
     """The accompanying parts; times as in the song."""
 
     chords: tuple[Played, ...]
     bass: tuple[Played, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(NamedTuple):
     """Where in the bar the parts strike, in ticks."""
 
     bass: tuple[tuple[int, str], ...]  # (place, "root" or "fifth")

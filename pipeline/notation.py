@@ -6,9 +6,10 @@ compound metres stay visible, simple syncopations (eighth-quarter-eighth) are wr
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from align.meter import TICKS_PER_BEAT, Meter
 from melody.theory import Chord, Key, neighbour, spell
@@ -24,8 +25,7 @@ NOTATABLE = {ticks: (name, 0) for ticks, name in NOTE_TYPES.items()} | {
 NUM_BEAMS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class SpelledPitch:
+class SpelledPitch(NamedTuple):
     """A pitch as a line or space of the staff and an alteration."""
 
     step: str  # "A" to "G"
@@ -61,8 +61,7 @@ def key_alterations(fifths: int) -> dict[str, int]:
     return {letter: (1 if fifths > 0 else -1) * (letter in order[: abs(fifths)]) for letter in "ABCDEFG"}
 
 
-@dataclass(frozen=True, slots=True)
-class Clef:
+class Clef(NamedTuple):
     """A clef as MusicXML names it."""
 
     sign: str
@@ -111,8 +110,7 @@ class Sung:
         return self.part == len(self.syllable.notes) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One printed note or rest."""
 
     start: int  # ticks from the start of the song
@@ -170,7 +168,7 @@ def engrave(song: Song) -> tuple[tuple[Bar, tuple[Symbol, ...]], ...]:
             for number, piece in enumerate(pieces):
                 tied_from = number > 0 or sung.note.onset < bar.start
                 tied_to = number < len(pieces) - 1 or sung.note.end > bar.end
-                symbols.append(replace(piece, sung=sung, tied_from=tied_from, tied_to=tied_to))
+                symbols.append(piece._replace(sung=sung, tied_from=tied_from, tied_to=tied_to))
             at = end
         symbols += _rests(at, bar.end, bar, meter, here)
         engraved.append((bar, _beamed(_bracketed(symbols), bar, meter)))
@@ -210,7 +208,7 @@ def _bracketed(symbols: list[Symbol]) -> list[Symbol]:
             filled += symbol.duration
             if filled >= TICKS_PER_BEAT:
                 tuplet, filled = "stop", 0
-        marked.append(replace(symbol, tuplet=tuplet) if tuplet else symbol)
+        marked.append(symbol._replace(tuplet=tuplet) if tuplet else symbol)
     return marked
 
 
@@ -294,4 +292,4 @@ def _beam(symbols: list[Symbol], group: list[int]) -> None:
                 beams.append("begin")
             else:
                 beams.append("backward hook" if position else "forward hook")
-        symbols[index] = replace(symbols[index], beams=tuple(beams))
+        symbols[index] = symbols[index]._replace(beams=tuple(beams))

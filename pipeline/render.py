@@ -1,17 +1,16 @@
 """Every file format that a song can be written in, in one table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from lyrics.errors import need
 from pipeline.errors import SettingsError
 from pipeline.song import Song
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One file format; its name is the extension of its files."""
 
     about: str
