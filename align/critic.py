@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from align.features import NUM_METERS, STYLES, meter_class
 from align.meter import GRID, Meter
-from align.scorer import MODEL, read_checked
+from align.scorer import MODEL
+from lyrics.model_files import read_model_file
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,7 +30,6 @@ Floats = NDArray[np.float64]
 NUM_BARS = 8
 LEAST_BARS = 4  # shorter stretches say too little
 _OPENING = 8  # lines, and those after them in the same section, that critics choose by
-SHA256 = "5f6971b1b165fab78dde9558123e37458ff03b8e3dc569f1bb7590186a54f41c"
 _LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # anything else counts as one more kind
 _MOST = 64  # sixteenths; longer notes are all alike
 
@@ -193,11 +193,11 @@ class Critic:
         return float((hidden @ self.output).mean()) + self.output_bias
 
 
-def read_critic(path: Path, sha256: str) -> Critic:
-    """Read a critic's file; ModelError if it is missing or is not the one this version came with."""
+def read_critic(path: Path) -> Critic:
+    """Read a critic's file; ModelFileError if it is missing or is not the one this version came with."""
     from safetensors.numpy import load
 
-    arrays = {name: values.astype(np.float64) for name, values in load(read_checked(path, sha256)).items()}
+    arrays = {name: values.astype(np.float64) for name, values in load(read_model_file(path)).items()}
     return Critic(
         arrays["mean"],
         arrays["scale"],
@@ -210,5 +210,5 @@ def read_critic(path: Path, sha256: str) -> Critic:
 
 @cache
 def load_critic(folder: Path = MODEL) -> Critic:
-    """Load the shipped critic of rhythms; ModelError if it cannot be."""
-    return read_critic(folder / "critic.safetensors", SHA256)
+    """Load the shipped critic of rhythms; ModelFileError if it cannot be."""
+    return read_critic(folder / "critic.safetensors")

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from align.features import INTERVAL_CLASS
-from align.scorer import MODEL, NUM_STARTS, START_LOW, Floats, read_checked
+from align.scorer import MODEL, NUM_STARTS, START_LOW, Floats
+from lyrics.model_files import read_model_file
 
-SHA256 = "f4df00360e60300a90b04db1a35e5816a6a9d0a111460bb421cac0bde8cb5a21"
 _LONE = 3.0  # standard deviations beyond which a density says no more
 
 
@@ -57,10 +57,10 @@ class Manners:
 
 @cache
 def load_manners(meter: int, folder: Path = MODEL) -> Manners:
-    """Load the manners of a metre class; ModelError if the file is missing or is not the one of this version."""
+    """Load the manners of a metre class; ModelFileError if the file is missing or is not the one of this version."""
     from safetensors.numpy import load
 
-    arrays = load(read_checked(folder / "manners.safetensors", SHA256))
+    arrays = load(read_model_file(folder / "manners.safetensors"))
     known = int(arrays["count"][meter])
     return Manners(
         arrays["shares"][meter, :, :known].astype(np.float32),

@@ -10,7 +10,6 @@ the last note. `scripts/train_rhythm.py` makes all of it; `CARD.md` beside the w
 All times here are in sixteenths, counted from the line's first bar line.
 """
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -22,35 +21,18 @@ import numpy as np
 import numpy.typing as npt
 
 from align.features import INTERVALS, NONE, LineFeatures
-from lyrics.errors import ModelFileError
+from lyrics.model_files import read_model_file
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 MODEL = Path(__file__).parent / "data" / "rhythm"
-SHA256 = {
-    "model.safetensors": "8ec6b26ffb0b31cf6273553af5b2da0208181c1a5de7f4c5fd4246179a2f63f6",
-    "tables.json": "6958edae2ec4d64b597dce09c068fe821354d276c20b1d288b25cbd02c390c5a",
-}
 MAX_LEFT = 12  # syllables left, capped
 NUM_RATIOS = 20
 START_LOW = -12  # earliest beginning that the scorer knows, in sixteenths before the first bar line
 NUM_STARTS = 24
 MAX_LINE = 24  # syllables, for the table of bars
 MAX_BARS = 8
-
-ModelError = ModelFileError  # weights that are missing or not those that this version was made with
-
-
-def read_checked(path: Path, sha256: str) -> bytes:
-    """Read a file of the model; ModelError if it is missing or its SHA-256 differs."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"the rhythm model's {path.name} cannot be read ({error}); reinstall songwright") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"the rhythm model's {path.name} is not the file this version came with; reinstall songwright")
-    return content
 
 
 def neighbours(features: LineFeatures) -> dict[str, list[int]]:
@@ -155,9 +137,9 @@ class RhythmScorer:
 
 @cache
 def load_scorer(folder: Path = MODEL) -> RhythmScorer:
-    """Load the shipped model; ModelError if a file is missing or is not the one this version came with."""
+    """Load the shipped model; ModelFileError if a file is missing or is not the one this version came with."""
     from safetensors.numpy import load
 
-    weights = load(read_checked(folder / "model.safetensors", SHA256["model.safetensors"]))
-    tables = json.loads(read_checked(folder / "tables.json", SHA256["tables.json"]))
+    weights = load(read_model_file(folder / "model.safetensors"))
+    tables = json.loads(read_model_file(folder / "tables.json"))
     return RhythmScorer({name: value.astype(np.float32) for name, value in weights.items()}, tables)

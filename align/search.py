@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import pairwise, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +51,23 @@ from align.features import (
     scored_bar,
     words_of_line,
 )
+from align.fitted import Table, read_fitted
 from align.manners import Manner, load_manners
 from align.melisma import LONGEST_LAST, Ending, divide, divide_last, draw_ending, last_length, note_lengths
 from align.meter import GRID, TICKS_PER_BEAT, Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
-from align.scorer import MAX_BARS, MAX_LINE, NUM_STARTS, START_LOW, Floats, Ints, Places, RhythmScorer, load_scorer
+from align.scorer import (
+    MAX_BARS,
+    MAX_LINE,
+    MODEL,
+    NUM_STARTS,
+    START_LOW,
+    Floats,
+    Ints,
+    Places,
+    RhythmScorer,
+    load_scorer,
+)
 from lyrics.document import Line, Lyrics, Role
 
 Bools = NDArray[np.bool_]
@@ -103,27 +115,11 @@ class SearchConfig:
     last_downbeat: float = 0.6  # the last note of a section that begins on the first beat of a bar
     overlong: float = -9.0  # per bar of a last note beyond two bars or nearly
     # Added to it, by what a line does: it asks, closes a pair of lines, closes a section.
-    ending_by_close: tuple[tuple[float, ...], ...] = (
-        (0.49, 0.37, 0.38, 0.1, -0.57, -0.41, -1.3, -0.17, -1.3, -0.53, -0.02, 1.3),
-        (0.92, -0.13, 0.61, -0.06, 0.09, 0.14, -1.3, -0.7, -1.3, 0.58, -1.3, 1.3),
-        (-1.3, -1.3, -1.3, 0.0, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
-    )
+    ending_by_close: Table = ((0.0,) * (len(ENDING_EDGES) + 1),) * 3
     # By style: a last note that begins on the first beat, on another strong one, elsewhere.
-    last_place: tuple[tuple[float, ...], ...] = (
-        (1.09, -1.04, -0.41),
-        (0.86, -0.16, 0.02),
-        (1.3, -0.83, -1.3),
-        (1.3, -0.82, -1.24),
-        (0.42, 0.46, 0.02),
-    )
+    last_place: Table = ((0.0,) * 3,) * len(STYLES)
     # By style: a line without a pick-up, with one of up to a beat, with a longer one.
-    pickup_bias: tuple[tuple[float, ...], ...] = (
-        (-0.57, -1.03, 1.3),
-        (-0.1, -0.5, 1.3),
-        (-0.64, -1.3, 1.3),
-        (-0.68, -0.93, 1.3),
-        (-0.43, -0.38, 1.3),
-    )
+    pickup_bias: Table = ((0.0,) * 3,) * len(STYLES)
     # By style: per onset that an adapted line shares with the line it follows.
     keep_onset: tuple[float, ...] = (1.6, 1.1, 1.3, 1.3, 1.1)
     share_within: float = 0.8  # chance that a line of a stanza shares the rhythm of its partner
@@ -134,27 +130,11 @@ class SearchConfig:
     breadth_spread: float = 1.5  # how songs differ in it
     # Per metre class and interval (1, 2, 3, ... sixteenths as in INTERVALS): evens out what the prosody weights and the
     # temperature do to the distribution of intervals.
-    interval_bias: tuple[tuple[float, ...], ...] = (
-        (0.63, 0.31, 0.63, -0.28, 1.3, 0.3, 0.78, 0.44, 0.16, 0.02, 1.21, -0.95, 1.27),
-        (0.32, 0.22, 1.11, -0.14, -0.19, 0.03, -0.36, -0.25, 1.3, -0.49, 0.11, 0.99, 1.3),
-        (0.18, -0.25, 0.58, 0.15, 1.0, 0.52, 0.87, 1.3, -1.3, -0.6, 0.4, -0.56, -0.46),
-        (-0.19, -0.11, 1.3, -0.13, 1.0, -0.37, -0.4, 0.16, 0.22, -0.14, 1.3, -0.26, -0.03),
-    )
+    interval_bias: Table = ((0.0,) * len(INTERVALS),) * NUM_METERS
     # The same for the time from a line's last onset to the next line, by the classes of ENDING_EDGES.
-    ending_bias: tuple[tuple[float, ...], ...] = (
-        (-0.16, 0.72, 1.3, 1.0, 1.3, -0.49, -1.3, -1.17, -1.3, -1.3, -1.3, 1.3),
-        (0.24, -0.38, 1.3, -0.74, -1.3, -1.18, -1.3, 0.49, -1.3, 0.62, -1.3, -0.82),
-        (1.3, -0.43, -1.3, -0.87, -1.3, -0.69, -1.3, -1.27, -1.24, -1.3, -1.3, -1.3),
-        (0.34, 1.3, 0.06, 0.77, -1.3, -1.3, -1.3, -1.3, 0.75, -0.02, 1.3, 1.3),
-    )
+    ending_bias: Table = ((0.0,) * (len(ENDING_EDGES) + 1),) * NUM_METERS
     # Added to it, by style.
-    ending_by_style: tuple[tuple[float, ...], ...] = (
-        (-1.3, -0.94, -0.05, -0.07, 1.23, -0.11, -1.3, -0.82, -0.76, 1.3, -0.84, 1.3),
-        (1.3, 0.16, 0.6, -0.19, -0.02, -0.92, -1.3, 0.21, -0.3, -1.3, -1.13, 0.53),
-        (-1.3, -0.9, 1.3, -0.02, -1.0, 0.46, -1.3, 0.04, -1.3, -1.3, -1.3, -1.3),
-        (1.04, 0.73, 1.3, 0.28, -1.3, -1.28, -1.3, -1.3, -1.28, -1.3, -0.78, -0.08),
-        (1.3, -0.27, -1.3, -1.29, -1.3, -1.18, -1.3, -1.3, -1.3, -1.3, -1.3, -1.3),
-    )
+    ending_by_style: Table = ((0.0,) * (len(ENDING_EDGES) + 1),) * len(STYLES)
     manner: float = 0.4  # weight of the song's manner of rhythm
     density: float = 1.0  # weight of its density
     # By style: weight of the intervals that the song has had so far at a place in the bar; how songs differ in it.
@@ -180,16 +160,16 @@ class SearchConfig:
     enough: float = 0.3  # what the critic says of one that is gone on with at once
 
 
-CONFIG = SearchConfig()
+_BY_HAND = SearchConfig()
 # To compare metres, only what singers do with the words counts: no wish for breath, breadth or even statistics.
-_PLAIN = SearchConfig(
-    ending_bias=((0.0,) * (len(ENDING_EDGES) + 1),) * NUM_METERS,
-    breadth=(0.0,) * NUM_METERS,
-    interval_bias=((0.0,) * len(INTERVALS),) * NUM_METERS,
-    ending_by_style=((0.0,) * (len(ENDING_EDGES) + 1),) * len(STYLES),
-    downbeat=0.0,
-    last_place=((0.0, 0.0, 0.0),) * len(STYLES),
-)
+_PLAIN = SearchConfig(breadth=(0.0,) * NUM_METERS, downbeat=0.0)
+
+
+@cache
+def fitted_config() -> SearchConfig:
+    """Return the weights with the fitted tables, with which songs are made; ModelFileError if these are missing."""
+    tables: dict[str, Any] = read_fitted(MODEL)
+    return SearchConfig(**tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +186,7 @@ def align_lyrics(
     style: str,
     seeds: Mapping[str, int],
     after: Sequence[PhraseRhythm] = (),
-    config: SearchConfig = CONFIG,
+    config: SearchConfig | None = None,
 ) -> Rhythm:
     """Place every syllable of the lyrics in time.
 
@@ -218,6 +198,7 @@ def align_lyrics(
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
+    config = config or fitted_config()
     learned = _Learned(load_scorer(), meter, STYLES.index(style), config)
     slots = _slots(lyrics, learned.scorer)
     groups, group_of = _group(slots, seeds, after)
@@ -319,7 +300,7 @@ def align_line(
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    search = _Search(_Learned(load_scorer(), meter, STYLES.index(style)))
+    search = _Search(_Learned(load_scorer(), meter, STYLES.index(style), fitted_config()))
     phrases = _phrases(line_features(words_of_line(line), search.scorer.tables["prominence"]))
     search.draw_manner(np.random.Generator(np.random.PCG64(seed)), [len(phrase.classes) for phrase in phrases], others)
     allowance, late = pickup // GRID, num_bars * search.bar - end // GRID
@@ -572,8 +553,8 @@ def _group(
             # The first section of its role: lines answer the line two before, or else the one before (ABAB, AABB).
             partners = [group_of[slot.section, slot.line - back] for back in (2, 1) if slot.line >= back]
             chance = np.random.Generator(np.random.PCG64(seeds[slot.id] ^ 0x5EED)).random() if partners else 1.0
-            if slot.line >= 2 and chance < CONFIG.share_within:
-                found = join(partners[:1] if chance < 0.6 * CONFIG.share_within else partners, slot)
+            if slot.line >= 2 and chance < _BY_HAND.share_within:
+                found = join(partners[:1] if chance < 0.6 * _BY_HAND.share_within else partners, slot)
             if found is None and slot.line >= 2 and abs(sum(sizes[partners[0]]) - sum(slot.sizes)) <= 2:
                 reference = partners[0]
         if reference is None and slot.line:
@@ -641,7 +622,7 @@ def _strongest_within(meter: Meter) -> Ints:
 class _Learned:
     """The learned scores of the phrases of a song in one metre and style, whatever its habits; each is found once."""
 
-    def __init__(self, scorer: RhythmScorer, meter: Meter, style: int, config: SearchConfig = CONFIG) -> None:
+    def __init__(self, scorer: RhythmScorer, meter: Meter, style: int, config: SearchConfig) -> None:
         self.config = config
         self.scorer = scorer
         self.meter = meter
@@ -1056,11 +1037,11 @@ def _choose(weights: Floats, chances: NDArray[np.float64]) -> Ints:
 
 
 _UNARY = np.zeros(NUM_CLASSES, dtype=np.float32)
-_UNARY[list(FUNCTION_CLASSES)] = CONFIG.function_on_strong
-_UNARY[FUNCTION_WEAK] = CONFIG.article_on_strong
-_UNARY[[CONTENT_WEAK, CONTENT]] = CONFIG.content_on_strong
-_UNARY[[PRIMARY]] = CONFIG.stressed_on_strong
-_UNARY[[BEFORE_STRESS, AFTER_STRESS]] = CONFIG.unstressed_on_strong
+_UNARY[list(FUNCTION_CLASSES)] = _BY_HAND.function_on_strong
+_UNARY[FUNCTION_WEAK] = _BY_HAND.article_on_strong
+_UNARY[[CONTENT_WEAK, CONTENT]] = _BY_HAND.content_on_strong
+_UNARY[[PRIMARY]] = _BY_HAND.stressed_on_strong
+_UNARY[[BEFORE_STRESS, AFTER_STRESS]] = _BY_HAND.unstressed_on_strong
 _PREVIOUS = np.array(PREVIOUS_OF_INTERVAL)
 _INTERVALS = np.array(INTERVALS)
 _WEAK = (*FUNCTION_CLASSES, BEFORE_STRESS, AFTER_STRESS)
@@ -1269,8 +1250,8 @@ def _held_costs() -> Floats:
     """
     costs = [np.zeros(_LONGER.shape)]
     for articles in (1, 2):
-        long = CONFIG.weak_long * articles * _BEYOND
-        costs += [long + CONFIG.weak_longer * after * _LONGER for after in (0.0, 0.5, 1.0)]
+        long = _BY_HAND.weak_long * articles * _BEYOND
+        costs += [long + _BY_HAND.weak_longer * after * _LONGER for after in (0.0, 0.5, 1.0)]
     return np.array(costs, dtype=np.float32)
 
 

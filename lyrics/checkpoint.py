@@ -5,9 +5,7 @@ its header, so that there is never a half of a checkpoint: it is written under a
 """
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +17,6 @@ from torch import Tensor, nn
 from lyrics.errors import ModelFileError
 
 STATE = "state.safetensors"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; on failure (a full disk) the old one stays and no other is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = path.with_name(f".{path.name}.part")
-    try:
-        with name.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError as error:
-        with suppress(OSError):
-            name.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def pack(modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer], facts: Any) -> bytes:

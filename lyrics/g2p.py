@@ -12,7 +12,6 @@ An n-gram is stored as the upper half of a 64-bit hash (32 bits; a false hit is 
 its log probability in 1/16 nats.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -22,10 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lyrics.errors import ModelFileError
+from lyrics.model_files import read_model_file
 
 FOLDER = Path(__file__).parent / "data" / "g2p"
-SHA256 = "90b189c5e39d1939fbc9ce853750d28fe525ba662a3ddf008d32bffa108ae09f"
 ORDER = 7
 STEP = 1 / 16  # nats: resolution of the stored log probabilities
 BACKOFF_SHIFT = 2.0  # nats added to back-off weights, so that the few above 0 can be stored
@@ -77,20 +75,12 @@ def stored(hashes: Keys) -> NDArray[np.uint32]:
 
 
 @cache
-def load(folder: Path = FOLDER, sha256: str | None = None) -> Model:
-    """Read the model, once. Raises ModelFileError if a file is missing or the SHA-256 of the weights differs."""
+def load(folder: Path = FOLDER) -> Model:
+    """Read the model, once. Raises ModelFileError if a file is missing or the SHA-256 differs."""
     from safetensors.numpy import load as load_tensors
 
-    path = folder / "model.safetensors"
-    try:
-        data = path.read_bytes()
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFileError(f"cannot read the pronunciation model: {error}; install songwright again") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != (SHA256 if sha256 is None else sha256):
-        raise ModelFileError(f"{path} has SHA-256 {found[:12]}…, not that of this version; install songwright again")
-    tensors = load_tensors(data)
+    tensors = load_tensors(read_model_file(folder / "model.safetensors"))
+    config: dict[str, Any] = json.loads(read_model_file(folder / "config.json"))
     levels = tuple(
         Level(
             tensors[f"keys{n}"],

@@ -8,7 +8,6 @@ little ("The phone in the hallway hasn't rung in a week"); see data/meaning/CARD
 [lm].
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyrics.document import Line
-from lyrics.errors import ModelFileError
+from lyrics.model_files import read_model_file
 from lyrics.mood import Mood, find_mood
 
 if TYPE_CHECKING:
     from lyrics.lm import LanguageModel
 
 FOLDER = Path(__file__).parent / "data" / "meaning"
-SHA256 = "0ae84b48b4f8873918fc96cc0da7b6ea5013f38e9aeecdb2db47e12a09fb4b06"
 QUESTION = "\n\nThe mood of this song is"
 _LINES_AT_A_TIME = 4  # that the encoder reads; it learned from one to four
 _LINES_OF_MODEL = 8  # that the language model reads at a time
@@ -109,17 +107,9 @@ def load_mood_model() -> MoodModel:
 
     Raises what `MoodModel` does, and ModelFileError if the file is missing or not that of this version.
     """
-    path = FOLDER / "model.safetensors"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read the mood model: {error}; install songwright again") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise ModelFileError(f"{path} has SHA-256 {found[:12]}…, not that of this version; install songwright again")
     from safetensors.numpy import load
 
-    return MoodModel(load(content))
+    return MoodModel(load(read_model_file(FOLDER / "model.safetensors")))
 
 
 def _mood(lines: Sequence[Line], judged: Floats, by: str, num_words: int) -> Mood:

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from lyrics.errors import ModelChoiceError, ModelFileError, need
+from lyrics.model_files import read_model_file
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "data" / "adapter"
-ADAPTER_SHA256 = "3216b93cd8eac41023444554ef5563701a20a2aedf251511f98b57e247ba0698"
 _HUB_SECONDS = 5  # to find out whether the hub can be reached
 _ABANDONED_SECONDS = 3600
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model")
@@ -359,13 +359,7 @@ def sha256_of(path: Path) -> str:
 
 def read_adapter() -> Path:
     """Return the folder of our adapter after checking it. Raises ModelFileError if it is missing or another one."""
-    path = ADAPTER / "adapter_model.safetensors"
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise ModelFileError(f"cannot read the lyric adapter: {error}; install songwright again") from error
-    if found != ADAPTER_SHA256:
-        raise ModelFileError(f"{path} has SHA-256 {found[:12]}…, not that of this version; install songwright again")
+    read_model_file(ADAPTER / "adapter_model.safetensors")
     return ADAPTER
 
 

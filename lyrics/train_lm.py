@@ -24,8 +24,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from lyrics.checkpoint import STATE, pack, read_facts, unpack, write_whole
+from lyrics.checkpoint import STATE, pack, read_facts, unpack
 from lyrics.errors import TrainingError
+from lyrics.model_files import write_whole
 from lyrics.verse import Lesson, pieces
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lyrics.checkpoint import STATE, pack, read_facts, unpack, write_whole
+from lyrics.checkpoint import STATE, pack, read_facts, unpack
+from lyrics.model_files import write_whole
 
 __all__ = ["STATE", "pack", "read_facts", "unpack", "write_history", "write_whole"]
 

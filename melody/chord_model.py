@@ -4,7 +4,6 @@ A chord state is a root above the tonic and one of four quality classes. The fil
 checked. It was made by scripts/train_harmony.py.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lyrics.model_files import read_model_file
 from melody.theory import QUALITIES, Chord, Key
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,6 @@ MODES = ("major", "minor")
 _BEGINS, _ENDS, _OUTSIDE, _MAJOR = 1.5, 1.0, 1.0, 0.7
 
 _FOLDER = Path(__file__).parent / "data" / "harmony"
-_SHA256 = "36cb336d0b7a7af0014c4f173a6ef58fe556184e07cb7aa88be5e1112e4abd95"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,28 +41,17 @@ class Model:
     song_end: Floats  # (M, S): the same for the last unit
 
 
-class HarmonyDataError(RuntimeError):
-    """The chord model's file is missing or is not the one that this version was made with."""
-
-
 @cache
 def load_model() -> Model:
-    """Read the model that infers chords; HarmonyDataError if its file is missing or changed."""
-    return Model(**read_arrays("chords.safetensors", _SHA256))
+    """Read the model that infers chords; ModelFileError if its file is missing or changed."""
+    return Model(**read_arrays("chords.safetensors"))
 
 
-def read_arrays(name: str, sha256: str) -> dict[str, Floats]:
-    """Read a file of melody/data/harmony; HarmonyDataError if it is missing or its hash is another."""
-    path = _FOLDER / name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise HarmonyDataError(f"cannot read {path}; reinstall songwright") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise HarmonyDataError(f"{path} is not the file that this version was made with; reinstall songwright")
+def read_arrays(name: str) -> dict[str, Floats]:
+    """Read a file of melody/data/harmony; ModelFileError if it is missing or its hash is another."""
     from safetensors.numpy import load
 
-    return {key: array.astype(np.float64) for key, array in load(data).items()}
+    return {key: array.astype(np.float64) for key, array in load(read_model_file(_FOLDER / name)).items()}
 
 
 def state_of(chord: Chord, key: Key) -> int:

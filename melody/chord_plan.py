@@ -29,8 +29,6 @@ TABLE_OF_STYLE = {"popular": 0, "hymn": 1, "carol": 1, "folk": 2, "spiritual": 2
 METERS = ("4/4", "3/4", "2/4", "6/8", "12/8")
 PLACES = ("section start", "line start", "before the cadence", "cadence")
 
-_SHA256 = "de7963a1acee26a8752b5334720645f100eadcca819d993a401284e11880c3ce"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanModel:
@@ -44,8 +42,8 @@ class PlanModel:
 
 @cache
 def load_plan_model() -> PlanModel:
-    """Read the model that plans chords; HarmonyDataError if its file is missing or changed."""
-    return PlanModel(**read_arrays("plan.safetensors", _SHA256))
+    """Read the model that plans chords; ModelFileError if its file is missing or changed."""
+    return PlanModel(**read_arrays("plan.safetensors"))
 
 
 # What a plan leans to beyond the counts: plain diatonic triads. The lead sheets are of 1890-1930 and full of sevenths

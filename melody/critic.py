@@ -20,7 +20,6 @@ from melody.theory import MAJOR, MINOR, Key
 Ints = NDArray[np.int64]
 
 MODEL = Path(__file__).parent / "data" / "critic"
-SHA256 = "22dc5499477fca2935a94f26c8265e38264148983c91176a5ebfc24557567066"
 _INTERVALS = (-6, -5, -3, -1, 0, 2, 4, 5, 12)  # kinds of intervals: the highest of each
 _MOVES = (-3, -1, 0, 2, 12)  # fewer kinds, for pairs: leap, step, repeat, step, leap
 _LONGEST = 64  # sixteenths
@@ -146,5 +145,5 @@ def describe(stretch: Stretch, pitches: Sequence[int], meter: Meter, key: Key, s
 
 @cache
 def load_critic(folder: Path = MODEL) -> Critic:
-    """Load the shipped critic of melodies; ModelError if it cannot be."""
-    return read_critic(folder / "critic.safetensors", SHA256)
+    """Load the shipped critic of melodies; ModelFileError if it cannot be."""
+    return read_critic(folder / "critic.safetensors")

@@ -19,19 +19,20 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.critic import count_opening
 from align.features import STYLES
+from align.fitted import Table, read_fitted
 from align.meter import TICKS_PER_BEAT
 from align.rhythm import Rhythm
 from align.search import stretches_of
 from lyrics.document import Lyrics, Role
 from melody.beam import FALLING, NEVER, RISING, Problem, Solution, solve
-from melody.critic import describe, load_critic
+from melody.critic import MODEL, describe, load_critic
 from melody.features import (
     LOWEST,
     NUM_CLASSES,
@@ -45,7 +46,7 @@ from melody.features import (
     static_features,
 )
 from melody.lstm import START, PitchModel, Prepared, State, copied_classes, shipped_model
-from melody.theory import ChordSpan, Key
+from melody.theory import MAJOR, ChordSpan, Key
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -119,6 +120,8 @@ _CALM = 0.6  # how far lines leave the register of their section, where sections
 _LEAST_WINDOW = 10  # semitones
 TOGETHER = 16  # songs that are searched in step
 _FORCED = 12.0  # a pitch that another line has already fixed
+# Kinds of intervals: the highest of each, in semitones.
+MOVES = (-6, -5, -3, -1, 0, 2, 4, 5, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,40 +142,15 @@ class Taste:
     wide: float = 1.15
     monotone: float = 0.4  # per repeat of a note beyond the first in a row
     # What is left of it: by kinds of intervals (MOVES) after each other, by steps of the major scale after each other.
-    moves: tuple[tuple[float, ...], ...] = (
-        (-0.02, -0.15, -0.84, 0.5, 0.85, 0.5, 0.32, 1.0, 0.98),
-        (0.43, -0.07, 1.0, 0.32, 0.67, 0.53, 0.93, 0.6, 0.27),
-        (0.02, 1.0, 1.0, 0.66, 0.67, 0.73, 0.49, 0.74, 0.64),
-        (0.01, -0.21, -0.32, 0.17, -0.49, -0.66, -0.74, -0.57, -0.09),
-        (0.26, 0.38, -0.59, 0.2, 0.34, -0.23, -0.47, -0.81, 0.07),
-        (-0.1, -0.4, -0.61, -0.87, -0.73, -0.35, -0.57, -0.66, -0.09),
-        (0.03, 0.7, -0.31, 0.18, -0.36, -0.31, 0.51, 0.86, 0.79),
-        (0.28, 0.22, -0.52, -0.32, -0.35, -0.21, 1.0, 0.74, 0.99),
-        (0.07, 0.03, -0.71, -0.36, -0.03, -0.97, 0.01, 1.0, -0.07),
-    )
-    turns: tuple[tuple[float, ...], ...] = (
-        (0.04, 0.6, -0.05, 0.12, -0.01, 0.46, -0.13),
-        (-0.27, -0.12, 0.12, -0.27, -0.2, 0.18, -0.62),
-        (-0.67, 0.45, 0.19, 0.48, 0.21, -0.0, -0.23),
-        (-1.0, -0.48, 0.0, -0.43, -0.09, -0.12, 1.0),
-        (-0.55, -0.85, -0.37, -0.84, 0.28, 0.46, -0.8),
-        (-0.96, -1.0, -0.56, -0.08, 0.23, -0.19, -0.14),
-        (-0.13, -0.69, -1.0, 1.0, -0.39, 0.18, 0.36),
-    )
+    moves: Table = ((0.0,) * len(MOVES),) * len(MOVES)
+    turns: Table = ((0.0,) * len(MAJOR),) * len(MAJOR)
     joint: float = 0.3  # per semitone of the interval that leads from one line to the next
     upbeat: float = 0.5  # a line that begins on the dominant before a bar
     accent: float = 0.012  # per semitone that a strong note lies above a weak one
     # By style and kind of interval (MOVES), beside all that: inside a line.
-    kinds: tuple[tuple[float, ...], ...] = (
-        (-0.07, 0.01, -0.05, 0.02, -0.11, 0.03, 0.29, 0.25, 0.51),
-        (-0.3, 0.39, 0.05, 0.08, -0.29, -0.11, -0.01, 0.14, 0.23),
-        (-0.36, 0.46, -0.06, 0.23, -0.4, -0.03, -0.5, -0.36, -0.9),
-        (-0.31, 0.21, -0.3, 0.07, -0.41, 0.11, -0.25, -0.26, -0.6),
-        (-0.13, 0.37, 0.2, 0.01, 0.32, 0.04, -0.2, 0.05, -0.79),
-    )
+    kinds: Table = ((0.0,) * len(MOVES),) * len(STYLES)
     # The same by degree of the scale (semitones above the tonic), inside a line: the search dwells on the stable ones.
-    major_degrees: tuple[float, ...] = (0.04, 0.14, -0.05, 1.0, 0.21, -0.43, -0.35, 0.01, 1.0, -0.67, 1.0, -0.05)
-    minor_degrees: tuple[float, ...] = (-0.46, 1.0, -0.66, 0.03, 1.0, -0.46, -0.04, -0.87, -0.87, 1.0, 0.57, 0.49)
+    degrees: Table = ((0.0,) * 12,) * 2  # of major, of minor
     strong_chord: float = 1.6  # a strong beat (strength 4, 5) on a note outside the chord
     long_chord: float = 0.8  # a note longer than a pulse outside the chord
     chromatic: float = -1.2  # a chord tone outside the key
@@ -192,6 +170,13 @@ class Taste:
     strict: tuple[float, float, float] = (1.7, 0.3, 0.55)
     contour: float = 0.6  # a rhyming line ends with the same turns as the line it answers
     reach: float = 0.6  # per semitone too far from a pitch that must be reached, three semitones a note
+
+
+@cache
+def fitted_taste() -> Taste:
+    """Return the weights with the fitted tables, with which songs are sung; ModelFileError if these are missing."""
+    tables: dict[str, Any] = read_fitted(MODEL)
+    return Taste(**tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +288,7 @@ def melodize_all(
 
     Raises what `melodize` raises, for whichever song.
     """
-    model, taste = model or shipped_model(), taste or Taste()
+    model, taste = model or shipped_model(), taste or fitted_taste()
     melodies: dict[int, Pitches] = {}
     waiting: dict[int, tuple[_Singing, list[Problem]]] = {}
     coming = enumerate(songs)
@@ -496,10 +481,6 @@ def _window(low: int, high: int, key: Key) -> _Window:
     """Count pitches as classes."""
     anchor = anchor_pitch((low + high) / 2 - 1, key.tonic)
     return _Window(anchor, max(0, low - anchor - LOWEST), min(NUM_CLASSES - 1, high - anchor - LOWEST))
-
-
-# Kinds of intervals: the highest of each, in semitones.
-MOVES = (-6, -5, -3, -1, 0, 2, 4, 5, 12)
 
 
 @cache
@@ -1024,7 +1005,7 @@ class _Search:
         weight = weight + self.habits.held_high * long
         scores += (weight - weight.mean())[:, None] * away
         degree = (classes + LOWEST) % 12
-        favour = np.array(taste.minor_degrees if frame.minor else taste.major_degrees)[degree]
+        favour = np.array(taste.degrees[int(frame.minor)])[degree]
         clashes = self.clashes[start : end - 1][:, degree]
         scores[0] += taste.upbeat * (degree == 7) * (frame.strength[start] < 5)
         scores[:-1] += np.where(clashes, np.minimum(favour, 0.0), favour)

@@ -14,7 +14,6 @@ counted exactly (`matches`). Pitches are copied as such or as the interval that 
 Letters in shapes: B melodies side by side, T notes so far, H hidden units, U units of a head.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from lyrics.model_files import read_model_file
 from melody.joint_features import BLOCKS, NUM_CHORD, NUM_FEATURES, NUM_PLACE
 from melody.lstm import ModelError
 
@@ -41,8 +41,6 @@ LONGEST_MATCH = 8
 HEADS = ("rest", "duration", "pitch", "interval")  # the four ways of copying
 
 _SHIPPED = Path(__file__).parent / "data" / "joint"
-# Of the shipped model.safetensors; `songwright train melody` prints that of what it trained.
-SHIPPED_SHA256 = "0ff283ef94b68f327bdc4fc6949e232964b0a2ee57c2be71386d9425414570e4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,19 +391,13 @@ def chord_scores(chord: Floats, experts: Floats) -> Floats:
     return scores
 
 
-def load_joint_model(folder: Path = _SHIPPED, sha256: str | None = None) -> JointModel:
-    """Load a model folder; the shipped one is checked against its SHA-256 before it is read.
+def load_joint_model(folder: Path = _SHIPPED) -> JointModel:
+    """Load a model folder; its SHA256SUMS, which the shipped one must have, is checked first.
 
-    Raises ModelError where a file is missing, no model, of another version, or differs from the stated SHA-256.
+    Raises ModelError where a file is missing, no model, of another version, or differs from its SHA-256.
     """
     path = folder / "model.safetensors"
-    expected = SHIPPED_SHA256 if folder == _SHIPPED and sha256 is None else sha256
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"there is no melody model at {path} ({error.strerror})") from error
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ModelError(f"{path} is not the melody model that was asked for: its SHA-256 differs")
+    content = read_model_file(path, ours=folder == _SHIPPED)
     config = JointConfig.load(folder / "config.json")
     try:
         weights = load(content)

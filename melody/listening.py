@@ -9,7 +9,6 @@ view of metre of his "Music and Probability" (2007), as a Markov chain over plac
 Times are ticks, 480 to the quarter note. Places that are no multiple of a sixteenth share one entry of the tables.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align.meter import GRID, TICKS_PER_BEAT, Meter
+from lyrics.model_files import read_model_file
 from melody.theory import Key
 
 Floats = NDArray[np.float64]
@@ -32,11 +32,6 @@ TRUST, TRUST_FIRST = 30.0, 4.0
 _ENOUGH = 64  # onsets by which bar lines are judged: what repeats through a long song is not new evidence
 LAST_WEIGHT = 0.7  # a tune that is given may stop anywhere, so its last note says less than a song's
 _PATH = Path(__file__).parent / "data" / "listening" / "tables.safetensors"
-_SHA256 = "f2264c2cbecf1daccde949020050f81b1b6cb7d1039049893ff91267ee782483"
-
-
-class ListeningDataError(RuntimeError):
-    """The tables are missing or are not the ones that this version was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +63,10 @@ class Tables:
 
 @cache
 def load_tables() -> Tables:
-    """Read the tables; ListeningDataError if their file is missing or changed."""
-    try:
-        data = _PATH.read_bytes()
-    except OSError as error:
-        raise ListeningDataError(f"cannot read {_PATH}; install songwright again") from error
-    if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise ListeningDataError(f"{_PATH} is not the file that this version was made with; install songwright again")
+    """Read the tables; ModelFileError if their file is missing or changed."""
     from safetensors.numpy import load
 
-    return Tables(**{name: array.astype(np.float64) for name, array in load(data).items()})
+    return Tables(**{name: array.astype(np.float64) for name, array in load(read_model_file(_PATH)).items()})
 
 
 def loudness(duration: int) -> float:

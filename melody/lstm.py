@@ -13,7 +13,6 @@ output scores every pitch class as the sum of experts that look at the pitch in 
 Letters in shapes: B beam, N notes, H hidden units, F features, K copy sources, C pitch classes.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -23,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from lyrics.errors import ModelFileError
+from lyrics.model_files import read_model_file
 from melody.features import LOWEST, NUM_CLASSES, NUM_INTERVALS, NUM_STATIC, SOURCES, Copies, Frame, sequence_table
 
 Ints = NDArray[np.int64]
@@ -41,8 +41,6 @@ NUM_OUTPUTS = NUM_CLASSES + NUM_INTERVALS + 12 + 2 * NUM_SOURCES
 START = NUM_CLASSES  # the "pitch before" of the first note, and of a place that no earlier line has
 
 _SHIPPED = Path(__file__).parent / "data" / "lstm"
-# Of the shipped model.safetensors; scripts/train_melody.py prints the new one after training.
-SHIPPED_SHA256 = "43b33bc5ad728e0ed3e99c7f6d9555d8d6bc3ca0fbd70f456a143d0a2c5efc57"
 
 ModelError = ModelFileError  # weights that are missing, damaged or of another shape than the code
 
@@ -270,26 +268,17 @@ def previous_copies(frame: Frame, copied: Ints) -> Ints:
     return np.where(first[:, None], START, np.concatenate((np.full((1, NUM_SOURCES), START), copied[:-1])))
 
 
-def load_model(folder: Path = _SHIPPED, sha256: str | None = None) -> PitchModel:
-    """Load a model folder; the shipped one is checked against its SHA-256 before it is read.
+def load_model(folder: Path = _SHIPPED) -> PitchModel:
+    """Load a model folder; its SHA256SUMS, which the shipped one must have, is checked first.
 
     Raises ModelError where a file is missing, differs from what this version was made with, or has other shapes.
     """
     path = folder / "model.safetensors"
-    expected = SHIPPED_SHA256 if folder == _SHIPPED and sha256 is None else sha256
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"the melody model is missing: {path} ({error.strerror}); install songwright again") from error
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ModelError(
-            f"{path} is not the melody model that this version was made with (its SHA-256 differs); "
-            "install songwright again, or give the folder of a model that you trained"
-        )
+    content = read_model_file(path, ours=folder == _SHIPPED)
     config = ModelConfig.load(folder / "config.json")
     try:
-        weights = load_file(path)
-    except SafetensorError as error:
+        weights = load(content)
+    except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     return PitchModel(config, {name: array.astype(np.float32) for name, array in weights.items()})
 

@@ -1,6 +1,5 @@
 """Training of the conditional LSTM (needs the extra `train`): the same network as `melody.lstm`, in torch."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from align.corpus import CorpusSong
+from lyrics.model_files import write_model_files
 from melody.features import (
     LOWEST,
     LYRIC_COLUMNS,
@@ -282,13 +282,11 @@ def _epoch_batches(
     return [batches[i] for i in generator.permutation(len(batches)).tolist()]
 
 
-def export(network: PitchNetwork, folder: Path) -> str:
-    """Write model.safetensors and config.json; return the SHA-256 of the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
+def export(network: PitchNetwork, folder: Path) -> None:
+    """Write model.safetensors and config.json."""
     content = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    (folder / "model.safetensors").write_bytes(content)
+    write_model_files(folder, {"model.safetensors": content})
     ModelConfig(hidden=network.lstm.hidden_size).save(folder / "config.json")
-    return hashlib.sha256(content).hexdigest()
 
 
 def baselines(training: Sequence[Example], validation: Sequence[Example]) -> dict[str, float]:

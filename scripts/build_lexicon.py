@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from lyrics.cmudict import pronunciations
+from lyrics.model_files import write_model_files
 from lyrics.verse import is_archaic
 from lyrics.writing.words import stem
 
@@ -84,7 +85,7 @@ def _stems(word: str) -> set[str]:
 
 def _write_vectors(words: list[str]) -> None:
     import numpy as np
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from lyrics.embedding import embed
 
@@ -95,7 +96,7 @@ def _write_vectors(words: list[str]) -> None:
     vectors = centred @ components.T
     scaled = np.round(127 * vectors / np.abs(vectors).max(1, keepdims=True)).astype(np.int8)
     tensors = {"vectors": scaled, "mean": mean, "components": components.astype(np.float16)}
-    save_file(tensors, FOLDER / "vectors.safetensors")
+    write_model_files(FOLDER, {"vectors.safetensors": save(tensors)})
 
 
 def _listed(path: Path) -> set[str]:

@@ -6,8 +6,9 @@ A search for the likeliest melody dwells on stable degrees and takes the usual t
 songs get rhythms and chords once, in the metre, mode and style of the songs; then, round by round, they are sung, and
 every score moves by `rate` times the log of people's share over ours: of degrees, of kinds of intervals (by style, and
 after each other), and of steps of the major scale after each other, all inside lines. Prints the overlaps after every
-round (PD as scripts/evaluate_songs.py has it), and the tables to put into `Taste` (melody/decode.py). The critic of
-melodies has its say, as in use; `--without-critic` leaves it out, for the tables that a critic is then trained on.
+round (PD as scripts/evaluate_songs.py has it), and writes the tables of the best one. The critic of melodies has its
+say, as in use; `--without-critic` leaves it out and begins with flat tables: a critic is then trained on what comes of
+them.
 """
 
 import argparse
@@ -15,21 +16,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from align.corpus import CorpusSong, read_corpus
 from align.features import STYLES
+from align.fitted import Table, rounded, write_fitted
 from lyrics.document import LyricsError
 from melody.corpus import song_key
-from melody.decode import MOVES, SongToSing, Taste, melodize_all
+from melody.critic import MODEL
+from melody.decode import MOVES, SongToSing, Taste, fitted_taste, melodize_all
 from melody.distances import overlap
 from melody.theory import MAJOR, Key
 from pipeline.compose import draft
 from pipeline.evaluation import lyric_lines, sung_from_corpus
 
-Table = NDArray[np.float64]
+Floats = NDArray[np.float64]
 MOST = 1.0  # nats
 
 
@@ -60,26 +64,23 @@ class Statistics:
                         self.turns[MAJOR.index(here), MAJOR.index(following)] += 1
 
 
-def _moved(scores: Table, people: Table, ours: Table, rate: float, floor: float) -> Table:
+def _moved(scores: Floats, people: Floats, ours: Floats, rate: float, floor: float) -> Floats:
     """Move scores towards people's shares; what people do a mean note of keeps its score."""
     theirs = people / people.sum()
     change = np.log((theirs + floor) / (ours / ours.sum() + floor))
-    moved: Table = np.clip(scores + rate * (change - (change * theirs).sum()), -MOST, MOST)
+    moved: Floats = np.clip(scores + rate * (change - (change * theirs).sum()), -MOST, MOST)
     return moved
 
 
-def _rows(table: Table) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in np.round(table, 2).tolist())
-
-
 def main() -> None:
-    """Fit, and print the tables."""
+    """Fit, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--tenths", type=int, nargs="+", default=[2, 4, 6, 8])
     parser.add_argument("--without-critic", action="store_true")
+    parser.add_argument("--out", type=Path, default=MODEL, help="folder of the critic")
     options = parser.parse_args()
 
     verses: dict[str, CorpusSong] = {}
@@ -101,20 +102,18 @@ def main() -> None:
             lines.setdefault(song.syllables[note.syllable].line, []).append(note.pitch)
         people.add(key, song.style, lines.values())
 
-    taste = Taste(trials=1) if options.without_critic else Taste()
-    degrees = np.array([taste.major_degrees, taste.minor_degrees])
-    moves, turns, kinds = np.array(taste.moves), np.array(taste.turns), np.array(taste.kinds)
-    best, best_fit = taste, 0.0
+    start = Taste(trials=1) if options.without_critic else fitted_taste()
+    degrees, moves, turns, kinds = (np.array(getattr(start, name)) for name in ("degrees", "moves", "turns", "kinds"))
+    best: dict[str, Table] = {}
+    best_fit = 0.0
     for number in range(options.rounds + 1):
-        major, minor = _rows(degrees)
-        taste = replace(
-            taste,
-            major_degrees=major,
-            minor_degrees=minor,
-            moves=_rows(moves),
-            turns=_rows(turns),
-            kinds=_rows(kinds),
-        )
+        tables: dict[str, Any] = {
+            "degrees": rounded(degrees),
+            "moves": rounded(moves),
+            "turns": rounded(turns),
+            "kinds": rounded(kinds),
+        }
+        taste = replace(start, **tables)
         ours = Statistics()
         for sung, melody in zip(asked, melodize_all(asked, taste=taste), strict=True):
             ours.add(sung.key, sung.style, melody)
@@ -127,7 +126,7 @@ def main() -> None:
             flush=True,
         )
         if sum(fits) > best_fit:
-            best, best_fit = taste, sum(fits)
+            best, best_fit = tables, sum(fits)
         rate = options.rate / (1 + number / 4)
         for mode in (0, 1):
             degrees[mode] = _moved(degrees[mode], people.degrees[mode], ours.degrees[mode], rate, 0.004)
@@ -135,13 +134,7 @@ def main() -> None:
             kinds[row] = _moved(kinds[row], people.kinds[row], ours.kinds[row], rate, 0.001)
         moves = _moved(moves, people.moves, ours.moves, rate, 0.001)
         turns = _moved(turns, people.turns, ours.turns, rate, 0.001)
-    for name in ("major_degrees", "minor_degrees"):
-        print(f"    {name}: tuple[float, ...] = {getattr(best, name)}")
-    for name in ("moves", "turns", "kinds"):
-        print(f"    {name}: tuple[tuple[float, ...], ...] = (")
-        for row in getattr(best, name):
-            print(f"        ({', '.join(map(str, row))}),")
-        print("    )")
+    write_fitted(options.out, best)
 
 
 if __name__ == "__main__":

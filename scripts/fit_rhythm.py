@@ -6,9 +6,9 @@ The search leans to some intervals, because prosody and the temperature do. Roun
 words of training songs in their metres and styles; then every score moves by `rate` times the log of people's share
 over ours: of intervals by metre class, of the time from a line's last onset to the next line by metre class, style and
 what the line closes, of the beats on which lines end and of the pick-ups of lines by style. Prints the overlaps after
-every round, and the tables of the best one to put into `SearchConfig`. The critic of rhythms has its say, as in use:
-what its choice does to the statistics is evened out with the rest. `--without-critic` leaves it out, for the tables
-that a critic is then trained on.
+every round, and writes the tables of the best one. The critic of rhythms has its say, as in use: what its choice does
+to the statistics is evened out with the rest, from the tables that are there. `--without-critic` leaves it out and
+begins with flat tables: a critic is then trained on what comes of them.
 """
 
 import argparse
@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from align.corpus import CorpusSong, read_corpus
 from align.features import INTERVALS, NUM_METERS, STYLES, meter_class
+from align.fitted import Table, rounded, write_fitted
 from align.meter import GRID, Meter
 from align.rhythm import Rhythm
-from align.search import CONFIG, ENDING_EDGES, SearchConfig, align_lyrics, pickup_allowances
+from align.scorer import MODEL
+from align.search import ENDING_EDGES, SearchConfig, align_lyrics, fitted_config, pickup_allowances
 from lyrics.document import Lyrics, LyricsError
 from lyrics.parse import parse_lyrics
 from pipeline.evaluation import lyric_lines
@@ -139,7 +141,7 @@ def _sing(songs: list[tuple[CorpusSong, Lyrics]], config: SearchConfig, times: i
 
 
 def main() -> None:
-    """Fit, and print the tables."""
+    """Fit, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=10)
@@ -147,6 +149,7 @@ def main() -> None:
     parser.add_argument("--tenths", type=int, nargs="+", default=list(range(2, 10)))
     parser.add_argument("--times", type=int, default=3, help="songs made of every text, as songs differ by chance")
     parser.add_argument("--without-critic", action="store_true")
+    parser.add_argument("--out", type=Path, default=MODEL, help="model folder")
     options = parser.parse_args()
 
     verses: dict[str, CorpusSong] = {}
@@ -170,15 +173,13 @@ def main() -> None:
         "pickup_bias",
         "ending_by_close",
     )
-    biases = [np.array(getattr(CONFIG, name)) for name in names]
-    best, best_fit = CONFIG, 0.0
+    start = SearchConfig(trials=1) if options.without_critic else fitted_config()
+    biases = [np.array(getattr(start, name)) for name in names]
+    best: dict[str, Table] = {}
+    best_fit = 0.0
     for number in range(options.rounds + 1):
-        tables: dict[str, Any] = {
-            name: tuple(tuple(row) for row in np.round(table, 2).tolist())
-            for name, table in zip(names, biases, strict=True)
-        }
-        config = replace(CONFIG, trials=1 if options.without_critic else CONFIG.trials, **tables)
-        ours = _sing(songs, config, options.times)
+        tables: dict[str, Any] = {name: rounded(table) for name, table in zip(names, biases, strict=True)}
+        ours = _sing(songs, replace(start, **tables), options.times)
         counts = (
             (people.inside, ours.inside, 0.004),
             (people.ends, ours.ends, 0.02),
@@ -195,15 +196,11 @@ def main() -> None:
             flush=True,
         )
         if sum(fits) > best_fit:
-            best, best_fit = config, sum(fits)
+            best, best_fit = tables, sum(fits)
         rate = options.rate / (1 + number / 5)
         biases = [table + rate * _change(*count) for table, count in zip(biases, counts, strict=True)]
         biases = [np.clip(table, -MOST, MOST) for table in biases]
-    for name in names:
-        print(f"    {name}: tuple[tuple[float, ...], ...] = (")
-        for row in getattr(best, name):
-            print(f"        ({', '.join(map(str, row))}),")
-        print("    )")
+    write_fitted(options.out, best)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ Words of training songs are composed in the metres, modes and styles of the song
 rhythms without any critic, for that of melodies with the critic of rhythms alone, so that it is trained first. Ours and
 the songs are cut into stretches, and several networks with one hidden layer learn to tell them apart. Songs of one
 group are on one side; the last of the `--tenths` of the groups measures before everything is learned from. Prints how
-many stretches are told apart there, and writes critic.safetensors, whose SHA-256 belongs into the module that loads it.
+many stretches are told apart there, and writes critic.safetensors.
 """
 
 import argparse
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,13 +26,14 @@ from align.corpus import CorpusSong, read_corpus
 from align.critic import Stretch, cut_stretches
 from align.critic import describe as describe_rhythm
 from align.meter import GRID
-from align.search import CONFIG, align_lyrics, stretches_of
+from align.search import align_lyrics, fitted_config, stretches_of
 from lyrics.document import Lyrics, LyricsError
+from lyrics.model_files import write_model_files
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
 from melody.corpus import song_key
 from melody.critic import describe as describe_melody
-from melody.decode import SongToSing, Taste, melodize_all
+from melody.decode import SongToSing, fitted_taste, melodize_all
 from pipeline.compose import draft
 from pipeline.evaluation import lyric_lines
 from pipeline.seeds import line_seed
@@ -92,7 +92,7 @@ def rhythm_examples(songs: Sequence[CorpusSong], times: int) -> tuple[Floats, Fl
     """Return the features of people's stretches and of ours, (N, F) each."""
     people: list[list[float]] = []
     ours: list[list[float]] = []
-    config = replace(CONFIG, trials=1)
+    config = replace(fitted_config(), trials=1)
     for number, (song, lyrics) in enumerate(texts(songs)):
         people += [describe_rhythm(stretch, song.meter, song.style) for stretch in stretches_of_people(song)]
         for time in range(times):
@@ -122,7 +122,7 @@ def melody_examples(songs: Sequence[CorpusSong], times: int) -> tuple[Floats, Fl
         for time in range(times):
             seeds = {line: line_seed(number * times + time, line) for line in one.seeds}
             asked.append(SongToSing(one.lyrics, one.rhythm, one.plan, key, voice, song.style, seeds, one.rhymes))
-    for to_sing, melody in zip(asked, melodize_all(asked, taste=replace(Taste(), trials=1)), strict=True):
+    for to_sing, melody in zip(asked, melodize_all(asked, taste=replace(fitted_taste(), trials=1)), strict=True):
         pitches = [pitch for line in melody for pitch in line]
         for stretch in stretches_of(to_sing.rhythm):
             sung = pitches[stretch.first : stretch.first + len(stretch.onsets)]
@@ -203,10 +203,7 @@ def main() -> None:
     people, ours = (np.concatenate(both) for both in zip(learned, held, strict=True))
     network = train(people, ours, config, options.seed)
     content = save({name: np.ascontiguousarray(values, dtype=np.float32) for name, values in network.items()})
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "critic.safetensors"
-    path.write_bytes(content)
-    print(f"{path.name}  {len(content)} bytes  sha256 {hashlib.sha256(content).hexdigest()}")
+    write_model_files(options.out, {"critic.safetensors": content})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from lyrics import g2p, spelling
 from lyrics.cmudict import DICTIONARY
+from lyrics.model_files import write_model_files
 from lyrics.syllable import count_syllables
 
 Graphone = tuple[str, str]  # a letter and its phones, joined by spaces
@@ -331,14 +332,11 @@ def main() -> None:
     ]
     print(f"{len(sequences)} pronunciations, {len(graphones)} graphones, {len(drafts) - len(sequences)} left out")
     data = save(pack(smooth(count_ngrams(sequences)), options.keep))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "model.safetensors").write_bytes(data)
     config = {"order": g2p.ORDER, "keep": options.keep, "rare": options.rare, "graphones": graphones}
-    (options.out / "config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
-    digest = hashlib.sha256(data).hexdigest()
-    print(f"{len(data)} bytes, SHA-256 {digest}")
+    content = (json.dumps(config) + "\n").encode()
+    write_model_files(options.out, {"model.safetensors": data, "config.json": content})
     scored = {word: entries for word, entries in words.items() if fold_of(word) == (0 if final else 1)}
-    for name, value in score(scored, g2p.load(options.out, digest)).items():
+    for name, value in score(scored, g2p.load(options.out)).items():
         print(f"{name}: {value:.4f}")
 
 

@@ -5,7 +5,6 @@ melody/data/harmony and prints their SHA-256, which belong into melody/chord_mod
 """
 
 import argparse
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from align.corpus import CorpusSong, read_corpus
+from lyrics.model_files import write_model_files
 from melody.chord_model import CLASSES, MODES, NUM_STATES, Floats, Ints, Model, state_of
 from melody.chord_plan import METERS, PLACES, TABLE_OF_STYLE, TABLES, PlanModel
 from melody.corpus import song_key
@@ -253,11 +253,9 @@ def count_plan(songs: list[CorpusSong], model: Model) -> PlanModel:
     )
 
 
-def write(model: Model | PlanModel, path: Path) -> None:
-    """Write the arrays of a model and print the hash of the file."""
-    data = save({name: getattr(model, name).astype(np.float32) for name in model.__dataclass_fields__})
-    path.write_bytes(data)
-    print(f"{path}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+def pack(model: Model | PlanModel) -> bytes:
+    """Return the arrays of a model as a safetensors file."""
+    return save({name: getattr(model, name).astype(np.float32) for name in model.__dataclass_fields__})
 
 
 def main() -> None:
@@ -268,9 +266,8 @@ def main() -> None:
     options = parser.parse_args()
     songs = [song for song in first_verses(read_corpus(options.data)) if not song.held_out]
     model = count_model([song for song in songs if song.chords], songs)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write(model, options.out / "chords.safetensors")
-    write(count_plan(songs, model), options.out / "plan.safetensors")
+    plan = count_plan(songs, model)
+    write_model_files(options.out, {"chords.safetensors": pack(model), "plan.safetensors": pack(plan)})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ for tuning.
 """
 
 import argparse
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -20,6 +19,7 @@ from safetensors.numpy import save
 
 from align.corpus import CorpusSong, read_corpus
 from align.meter import GRID
+from lyrics.model_files import write_model_files
 from melody.corpus import song_key
 from melody.listening import METERS, MODES, NUM_STEPS, TuneNote, find_key, find_meter, find_place, loudness
 from melody.theory import Key
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="songs_open.parquet")
     parser.add_argument("--evaluate", action="store_true", help="measure the shipped tables on held-out songs")
     parser.add_argument("--validation", action="store_true", help="with --evaluate: on the training groups for tuning")
-    parser.add_argument("--out", type=Path, default=Path("melody/data/listening/tables.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("melody/data/listening"))
     options = parser.parse_args()
     songs = list({song.song_id: song for song in read_corpus(options.data, language=None)}.values())
     if options.evaluate:
@@ -130,9 +130,8 @@ def main() -> None:
     training = [song for song in songs if int(song.group, 16) % 10 > 1]
     tables = count(training)
     data = save({name: array.astype(np.float32) for name, array in tables.items()})
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(data)
-    print(f"{len(training)} songs -> {options.out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+    print(f"{len(training)} songs")
+    write_model_files(options.out, {"tables.safetensors": data})
 
 
 if __name__ == "__main__":

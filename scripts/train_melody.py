@@ -70,7 +70,7 @@ def main() -> None:
         without = replace(config, blank=CHORD_COLUMNS)
         chordless = train(list(map(without_chords, training)), list(map(without_chords, validation)), without)
         print(f"  {'without chords':28}{chordless.validation:.4f}")
-    print("SHA-256 of the weights:", export(trained.network, options.out))
+    export(trained.network, options.out)
 
 
 if __name__ == "__main__":

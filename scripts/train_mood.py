@@ -16,7 +16,6 @@ measured once, at the end. All settings were chosen on those five, left out.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -32,6 +31,7 @@ from lyrics import meaning
 from lyrics.document import Line
 from lyrics.embedding import PACKAGE, SIZE, embed, load_encoder
 from lyrics.meaning import FOLDER as DEEP
+from lyrics.model_files import write_model_files
 from lyrics.mood import WEIGHTS, Signs, read_signs
 from lyrics.parse import parse_lyrics
 from lyrics.pronounce import Pronouncer
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def train_deep(*, check: bool) -> None:
-    """Fit both readers; write them and print the SHA-256 for lyrics/meaning.py, or judge passages left out."""
+    """Fit both readers; write them, or judge passages left out."""
     files = TEXTS if check else TEXTS + PASSAGES
     texts = [text for file in files for text in read_passages(file)]
     tensors = adapt_encoder(texts) | weigh_states(texts)
@@ -81,9 +81,7 @@ def train_deep(*, check: bool) -> None:
         judge_passages(tensors)
         return
     content = save(tensors)
-    DEEP.mkdir(parents=True, exist_ok=True)
-    (DEEP / "model.safetensors").write_bytes(content)
-    print(f"SHA-256 {hashlib.sha256(content).hexdigest()}")
+    write_model_files(DEEP, {"model.safetensors": content})
 
 
 def judge_passages(tensors: Tensors) -> None:

@@ -8,7 +8,6 @@ Takes about five minutes on one core.
 """
 
 import argparse
-import hashlib
 import json
 import math
 from collections import Counter, defaultdict
@@ -57,6 +56,7 @@ from align.scorer import (
     ratio_class,
     start_categories,
 )
+from lyrics.model_files import write_model_files
 
 
 @dataclass(frozen=True)
@@ -416,8 +416,7 @@ def main() -> None:
         part.extend((song, line, weight) for line in sung_lines(song, prominence))
     print(f"{len(training)} lines to learn from, {len(validation)} to choose by")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    _write(options.out / "manners.safetensors", save_arrays(learn_manners(training)))
+    write_model_files(options.out, {"manners.safetensors": save_arrays(learn_manners(training))})
     if options.manners_only:
         return
     net = RhythmNet(config)
@@ -430,13 +429,7 @@ def main() -> None:
         "tables.json": json.dumps(counted_tables(everything, prominence), indent=0).encode(),
         "config.json": json.dumps(vars(config) | {"seed": options.seed, "validation_nats": round(loss, 4)}).encode(),
     }
-    for name, content in files.items():
-        _write(options.out / name, content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    print(f"{path.name}  {len(content)} bytes  sha256 {hashlib.sha256(content).hexdigest()}")
+    write_model_files(options.out, files)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lyrics.document import Line, LyricsError, Syllable, Word
 from lyrics.function_words import is_function_word
+from lyrics.model_files import read_model_file
 from lyrics.mood import word_mood
 from lyrics.pronounce import Pronouncer
 from lyrics.rhyme import RhymeKind, rhyme_kind
@@ -140,9 +141,9 @@ def same_stem(first: str, second: str) -> bool:
 
 @cache
 def _vectors() -> tuple[Floats, Floats, Floats]:
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
-    tensors = load_file(LEXICON / "vectors.safetensors")
+    tensors = load(read_model_file(LEXICON / "vectors.safetensors"))
     vectors = tensors["vectors"].astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors, tensors["mean"], tensors["components"].astype(np.float32)

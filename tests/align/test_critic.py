@@ -8,7 +8,7 @@ import pytest
 from align.critic import Stretch, cut_stretches, describe, load_critic
 from align.features import STYLES
 from align.meter import GRID, Meter
-from align.scorer import ModelError
+from lyrics.errors import ModelFileError
 
 FOUR = Meter(4, 4)
 
@@ -58,5 +58,5 @@ def test_what_comes_back_is_seen() -> None:
 
 
 def test_a_missing_critic_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"critic\.safetensors cannot be read.*reinstall"):
+    with pytest.raises(ModelFileError, match=r"critic\.safetensors cannot be read.*install songwright again"):
         load_critic(tmp_path)

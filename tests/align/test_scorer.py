@@ -24,7 +24,9 @@ from align.features import (
     WordFeatures,
     line_features,
 )
-from align.scorer import MODEL, ModelError, RhythmScorer, load_scorer, neighbours, ratio_class
+from align.scorer import MODEL, RhythmScorer, load_scorer, neighbours, ratio_class
+from lyrics.errors import ModelFileError
+from lyrics.model_files import SUMS
 
 PROMINENCE = {"the": -1.8, "down": 2.0}
 
@@ -58,17 +60,17 @@ def test_probabilities_sum_to_one() -> None:
 
 
 def test_a_missing_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.safetensors cannot be read.*reinstall"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors cannot be read.*install songwright again"):
         load_scorer(tmp_path)
 
 
 def test_weights_that_differ_are_refused(tmp_path: Path) -> None:
-    for name in ("model.safetensors", "tables.json"):
+    for name in ("model.safetensors", "tables.json", SUMS):
         shutil.copy(MODEL / name, tmp_path / name)
     content = bytearray((tmp_path / "tables.json").read_bytes())
     content[-3] ^= 1
     (tmp_path / "tables.json").write_bytes(content)
-    with pytest.raises(ModelError, match=r"tables\.json is not the file this version came with"):
+    with pytest.raises(ModelFileError, match=r"tables\.json is not the file that was trained"):
         load_scorer(tmp_path)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from align.critic import describe, load_critic
 from align.meter import GRID, Meter
 from align.rhythm import LineRhythm, Rhythm
-from align.search import CONFIG, SearchConfig, align_lyrics, score_meter, stretches_of
+from align.search import SearchConfig, align_lyrics, fitted_config, score_meter, stretches_of
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
 
 METERS = [Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(6, 8), Meter(12, 8)]
@@ -178,15 +178,15 @@ def test_a_song_keeps_its_manner_of_rhythm() -> None:
 def test_a_song_can_go_on_in_the_rhythms_that_it_has_had() -> None:
     known = []
     for weight in (5.0, 0.0):
-        weights = (weight,) * len(CONFIG.own)
-        config = replace(CONFIG, own=weights, returning=weights, own_spread=0.0, returning_spread=0.0)
+        weights = (weight,) * len(fitted_config().own)
+        config = replace(fitted_config(), own=weights, returning=weights, own_spread=0.0, returning_spread=0.0)
         bars = [bar_rhythms(seed, config, Meter(4, 4), num_lines=8) for seed in range(12)]
         known.append(sum(len(rhythms) - len(set(rhythms)) for rhythms in bars))
     assert known[0] > 1.08 * known[1], known
 
 
 def bar_rhythms(
-    seed: int, config: SearchConfig = CONFIG, meter: Meter = METERS[1], num_lines: int = 4
+    seed: int, config: SearchConfig | None = None, meter: Meter = METERS[1], num_lines: int = 4
 ) -> list[tuple[int, ...]]:
     rhythm = align_lyrics(song(), meter, "folk", seeds_for(song(), seed), config=config)
     bars: dict[int, list[int]] = {}
@@ -202,7 +202,7 @@ def test_of_several_beginnings_the_critic_chooses_the_one_most_like_peoples() ->
     for seed in range(4):
         likeness = []
         for trials in (1, 4):
-            config = replace(CONFIG, trials=trials)
+            config = replace(fitted_config(), trials=trials)
             rhythm = align_lyrics(lyrics, Meter(4, 4), "folk", seeds_for(lyrics, seed), config=config)
             stretches = stretches_of(rhythm)
             likeness.append(load_critic().judge([describe(one, rhythm.meter, "folk") for one in stretches]))

@@ -7,7 +7,7 @@ import pytest
 
 from align.critic import Stretch
 from align.meter import Meter
-from align.scorer import ModelError
+from lyrics.errors import ModelFileError
 from melody.critic import describe, load_critic
 from melody.theory import Key
 
@@ -40,5 +40,5 @@ def test_transposing_changes_nothing() -> None:
 
 
 def test_a_missing_critic_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"critic\.safetensors cannot be read.*reinstall"):
+    with pytest.raises(ModelFileError, match=r"critic\.safetensors cannot be read.*install songwright again"):
         load_critic(tmp_path)

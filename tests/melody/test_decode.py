@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from lyrics.document import Role
-from melody.decode import LIFT_RANGE, SPAN, Directions, SongToSing, Taste, choose_window, melodize, melodize_all
+from melody.decode import (
+    LIFT_RANGE,
+    SPAN,
+    Directions,
+    SongToSing,
+    Taste,
+    choose_window,
+    melodize,
+    melodize_all,
+)
 from melody.theory import Chord, ChordSpan, Key
 
 Pitches = tuple[tuple[int, ...], ...]

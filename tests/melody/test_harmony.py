@@ -11,8 +11,9 @@ from align.corpus import CorpusNote, CorpusSong, CorpusSyllable
 from align.meter import Meter
 from align.rhythm import LineRhythm, Rhythm, RhythmNote, SectionSpan
 from lyrics.document import Line, Lyrics, Role, Section, Syllable, Word
+from lyrics.errors import ModelFileError
 from melody import chord_model
-from melody.chord_model import NUM_STATES, HarmonyDataError, chord_of, load_model, read_arrays, state_of
+from melody.chord_model import NUM_STATES, chord_of, load_model, read_arrays, state_of
 from melody.chord_plan import load_plan_model
 from melody.harmony import infer_chords, plan_chords, read_symbol
 from melody.theory import Chord, ChordSpan, Key
@@ -340,8 +341,8 @@ def test_the_models_hold_probabilities() -> None:
 
 def test_a_changed_or_missing_model_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chord_model, "_FOLDER", tmp_path)
-    with pytest.raises(HarmonyDataError, match="cannot read"):
-        read_arrays("chords.safetensors", "0")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        read_arrays("chords.safetensors")
     (tmp_path / "chords.safetensors").write_bytes(b"not this")
-    with pytest.raises(HarmonyDataError, match="reinstall"):
-        read_arrays("chords.safetensors", "0")
+    with pytest.raises(ModelFileError, match="install songwright again"):
+        read_arrays("chords.safetensors")
