@@ -25,7 +25,9 @@ from melody.corpus import song_key
 from melody.distances import overlap
 from melody.harmony import infer_chords
 from melody.metrics import SungNote, SungSong, SungSyllable
+from pipeline.extend import as_corpus_song, lay_out
 from pipeline.song import Song, SungSection
+from pipeline.tune import Tune
 
 
 def sung_from_corpus(song: CorpusSong) -> SungSong:
@@ -94,6 +96,25 @@ def sung_from_song(song: Song) -> SungSong:
         chords=song.chords,
         section_ends=tuple(ends),
     )
+
+
+def sung_from_tune(tune: Tune) -> SungSong:
+    """View a tune that was read from a file as the measures see it; notes without words have no stress."""
+    laid = lay_out(tune)
+    notes: list[SungNote] = []
+    syllables: list[SungSyllable] = []
+    num_words = 0
+    for number, (line, timed, pitches) in enumerate(zip(laid.section.lines, laid.lines, laid.pitches, strict=True)):
+        for note, pitch in zip(timed.notes, pitches, strict=True):
+            place = (note.onset + laid.offset) % tune.meter.bar_ticks
+            strength, syllable = tune.meter.strength(place), len(syllables) + note.syllable
+            notes.append(SungNote(note.onset, note.duration, strength, pitch, syllable, note.held, place))
+        for word in line.words:
+            alone = len(word.syllables) == 1 and word.text != ""
+            syllables += [SungSyllable(num_words, s.stress, word.content, alone, number) for s in word.syllables]
+            num_words += 1
+    chords = infer_chords(as_corpus_song(tune, laid, "folk"), tune.key)
+    return SungSong(tune.meter, tune.key, tuple(notes), tuple(syllables), chords)
 
 
 def register_lift(song: Song) -> float | None:

@@ -50,7 +50,7 @@ _WORDLESS = Syllable("", (), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
+class LaidOut:
     """The tune as lines of a song; times count from the start of the document."""
 
     section: Section
@@ -89,7 +89,7 @@ def extend(
         midi_lyrics = known("midi lyrics", midi_lyrics, MIDI_LYRICS)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    laid = _lay_out(tune)
+    laid = lay_out(tune)
     words = parse_lyrics(lyrics, pronouncer) if isinstance(lyrics, str) else lyrics
     if words is None:
         draft = _without_words(tune, laid, 8 if bars is None else bars, seed)
@@ -98,7 +98,7 @@ def extend(
     return _sing(tune, laid, draft, seed, style, title or tune.title or name or "Untitled", midi_lyrics)
 
 
-def _lay_out(tune: Tune) -> _Laid:
+def lay_out(tune: Tune) -> LaidOut:
     """Divide the tune into phrases and make them lines, with their words or without."""
     bar, meter = tune.meter.bar_ticks, tune.meter
     words = given_words(tune.texts, tune.notes)
@@ -125,7 +125,7 @@ def _lay_out(tune: Tune) -> _Laid:
         timed.append(LineRhythm(0, number, begin, stop, notes))
         pitches.append(tuple(note.pitch for note in tune.notes[phrase.first : phrase.after]))
     section = Section(GIVEN, Role.VERSE, "Tune", tuple(lines), tagged=False)
-    return _Laid(section, tuple(timed), tuple(pitches), phrases, offset, pickup, end)
+    return LaidOut(section, tuple(timed), tuple(pitches), phrases, offset, pickup, end)
 
 
 def _line(
@@ -157,7 +157,7 @@ class _Draft:
     returns: tuple[tuple[int, int, int], ...] = ()  # (start, length, where in the tune) whose chords return
 
 
-def _without_words(tune: Tune, laid: _Laid, num_bars: int, seed: int) -> _Draft:
+def _without_words(tune: Tune, laid: LaidOut, num_bars: int, seed: int) -> _Draft:
     rng = np.random.Generator(np.random.PCG64(derived_seed(seed, "continuation")))
     bar, count = tune.meter.bar_ticks, len(laid.lines)
     room = laid.end - laid.lines[-1].notes[-1].onset - laid.lines[-1].notes[-1].duration
@@ -202,7 +202,7 @@ def _label(number: int, planned: Sequence[NewPhrase]) -> str:
     return f"n{number - 1}" if number and planned[number - 1].open else "-"
 
 
-def _with_words(tune: Tune, laid: _Laid, lyrics: Lyrics, num_bars: int | None, seed: int, style: str) -> _Draft:
+def _with_words(tune: Tune, laid: LaidOut, lyrics: Lyrics, num_bars: int | None, seed: int, style: str) -> _Draft:
     rng = np.random.Generator(np.random.PCG64(derived_seed(seed, "continuation")))
     bar, count = tune.meter.bar_ticks, len(laid.lines)
     seeds = _seeds(lyrics.sections, seed)
@@ -244,7 +244,7 @@ def _with_words(tune: Tune, laid: _Laid, lyrics: Lyrics, num_bars: int | None, s
     return _Draft(lyrics.sections, lines, tuple(spans), end, echoes, rhymes)
 
 
-def _echo(part: Part, place: int, number: int, laid: _Laid, rng: np.random.Generator) -> Echo:
+def _echo(part: Part, place: int, number: int, laid: LaidOut, rng: np.random.Generator) -> Echo:
     """Say what a line with words takes up, as phrases without words do."""
     if part is Part.SEQUENCE and place:
         return Echo(number - 1, 0.0, 0.75, moved=True)
@@ -258,7 +258,7 @@ def _echo(part: Part, place: int, number: int, laid: _Laid, rng: np.random.Gener
     return Echo(source, 0.0, (0.0, 0.5)[int(rng.integers(2))], moved=True)
 
 
-def _rhythm_of(line: LineRhythm, laid: _Laid, meter: Meter) -> PhraseRhythm:
+def _rhythm_of(line: LineRhythm, laid: LaidOut, meter: Meter) -> PhraseRhythm:
     phrase = laid.phrases[line.line]
     start = phrase.bar_line - laid.offset
     onsets = tuple(round((note.onset - start) / GRID) for note in line.notes if not note.held)
@@ -273,7 +273,7 @@ def _seeds(sections: Sequence[Section], seed: int) -> dict[str, int]:
     }
 
 
-def _sing(tune: Tune, laid: _Laid, draft: _Draft, seed: int, style: str, title: str, midi_lyrics: str) -> Song:
+def _sing(tune: Tune, laid: LaidOut, draft: _Draft, seed: int, style: str, title: str, midi_lyrics: str) -> Song:
     """Find chords and pitches, and put the song together."""
     lyrics = Lyrics((laid.section, *draft.sections), title)
     given_lines = _given_lines(laid, draft)
@@ -284,7 +284,7 @@ def _sing(tune: Tune, laid: _Laid, draft: _Draft, seed: int, style: str, title: 
         (SectionSpan(0, laid.pickup, laid.end), *draft.spans),
         draft.end,
     )
-    given_chords = infer_plain_chords(_as_corpus_song(tune, laid, style), tune.key)
+    given_chords = infer_plain_chords(as_corpus_song(tune, laid, style), tune.key)
     planned = [
         replace(span, chord=_modal(span.chord, tune))
         for span in plan_chords(lyrics, rhythm, tune.key, style, derived_seed(seed, "chords"))
@@ -370,13 +370,13 @@ def _clashes(rhythm: Rhythm, pitches: Sequence[Sequence[int]], chords: Sequence[
     return foreign / max(1, weighty)
 
 
-def _given_lines(laid: _Laid, draft: _Draft) -> tuple[LineRhythm, ...]:
+def _given_lines(laid: LaidOut, draft: _Draft) -> tuple[LineRhythm, ...]:
     """Let the last line of the tune end where the continuation's first pick-up may begin."""
     first = min([laid.end, *(line.start for line in draft.lines[:1])])
     return (*laid.lines[:-1], replace(laid.lines[-1], end=first))
 
 
-def _given_labels(tune: Tune, laid: _Laid) -> tuple[str, ...]:
+def _given_labels(tune: Tune, laid: LaidOut) -> tuple[str, ...]:
     """Label phrases of the tune that ask and answer as rhymes, "-" for the others."""
     labels: list[str] = []
     for number, pitches in enumerate(laid.pitches):
@@ -453,7 +453,7 @@ def _modal(chord: Chord, tune: Tune) -> Chord:
     return Chord(tonic, "m" if tune.key.mode == "minor" else "")
 
 
-def _as_corpus_song(tune: Tune, laid: _Laid, style: str) -> CorpusSong:
+def as_corpus_song(tune: Tune, laid: LaidOut, style: str) -> CorpusSong:
     """View the tune as a song of the corpus, for the model that infers chords."""
     line_of = [number for number, p in enumerate(laid.phrases) for _ in range(p.first, p.after)]
     bar = tune.meter.bar_ticks

@@ -1,9 +1,10 @@
 """The report of `songwright evaluate`: one table of figures for melodies of any origin against melodies of people.
 
 The data set says what is compared. A table of 20-note lines (column `paper_split`) is judged as published systems are,
-line by line; a table of songs is judged on its held-out songs, line by line and song by song, prosody included. What is
-judged is a checkpoint, which sings the words of the data; a folder of song documents; or another table. Beside it stand
-people (another sample of human melodies: the ceiling) and random notes (the floor).
+line by line; a table of songs is judged on its held-out songs, line by line and song by song, prosody included. What
+is judged is a checkpoint, which sings the words of the data; a folder of song documents or of tunes, MIDI and scores of
+any program; or another table. Beside it stand people (another sample of human melodies: the ceiling) and random notes
+(the floor).
 """
 
 import io
@@ -34,11 +35,13 @@ from melody.sequence_metrics import (
 )
 from melody.theory import Key
 from melody.two_sample import TwoSampleTest, two_sample_test
-from pipeline.errors import SettingsError, SongError
-from pipeline.evaluation import sung_from_corpus, sung_from_song
+from pipeline.errors import SettingsError, SongError, TuneError
+from pipeline.evaluation import sung_from_corpus, sung_from_song, sung_from_tune
 from pipeline.song import Song
+from pipeline.tune import read_tune
 
 LINE_NOTES = 20
+TUNES = (".mid", ".midi", ".musicxml", ".mxl", ".xml", ".abc", ".mei")
 NAMES = ("real", "judged", "people", "random notes")
 
 # Sings the words of songs: one melody each, in order. A model that is to be judged is wrapped in one of these.
@@ -97,7 +100,7 @@ def lines_of(songs: Sequence[SungSong], *, whole: bool = False) -> NoteLines:
     """Cut melodies into lines of twenty notes, with the tonics of their songs; what is left over is not used.
 
     The rest before the first note of a song does not count, unless the melodies are `whole` lines themselves. Raises
-    SettingsError if no melody has twenty notes.
+    SettingsError if there are not two such lines.
     """
     pitch, duration, rest, tonic = [], [], [], []
     for song in songs:
@@ -110,8 +113,10 @@ def lines_of(songs: Sequence[SungSong], *, whole: bool = False) -> NoteLines:
             gaps = zip(notes[part], ends[part], strict=True)
             rest.append([max(0, note.onset - end) / TICKS_PER_BEAT for note, end in gaps])
             tonic.append(song.key.tonic)
-    if not pitch:
-        raise SettingsError(f"none of the melodies has {LINE_NOTES} notes, so there are no lines to measure")
+    if len(pitch) < 2:
+        raise SettingsError(
+            f"the melodies are too short to measure: they must have two stretches of {LINE_NOTES} notes"
+        )
     lines = NoteLines.of(pitch, duration, rest)
     return lines if whole else NoteLines(lines.pitch, lines.duration, lines.rest, np.array(tonic, dtype=np.int64))
 
@@ -237,23 +242,36 @@ def checkpoint_singer(folder: Path, seed: int = 0) -> Singer:
     return sing
 
 
-def read_documents(folder: Path, data: Data) -> Melodies:
-    """Read the song documents of a folder (or one document).
+def read_songs(folder: Path, data: Data) -> Melodies:
+    """Read the song documents and tunes of a folder, or one of them; a document goes before a tune of its name.
 
-    Documents named as the songs of the data (`song_id.json`, with `__` for `/`) are compared song by song and must
-    then be complete; others only as a whole.
+    Files named as the songs of the data (`song_id.json` or `.mid`, with `__` for `/`) are compared song by song and
+    must then be complete; others only as a whole.
     """
-    paths = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
+    paths = {folder.stem: folder}
+    if folder.is_dir():
+        kinds = [*reversed(TUNES), ".json"]  # what comes later replaces what has the same name
+        paths = {path.stem: path for kind in kinds for path in sorted(folder.iterdir()) if path.suffix.lower() == kind}
     songs: dict[str, SungSong] = {}
-    for path in paths:
+    for name, path in sorted(paths.items()):
         try:
-            songs[path.stem] = sung_from_song(Song.from_json(path.read_bytes()))
+            content = path.read_bytes()
+            is_document = path.suffix.lower() == ".json"
+            songs[name] = (
+                sung_from_song(Song.from_json(content))
+                if is_document
+                else sung_from_tune(read_tune(content, path.name))
+            )
         except OSError as error:
             raise SettingsError(f"cannot read {path}: {error.strerror}") from error
         except SongError as error:
             raise SettingsError(f"{path} is not a song document: {error}") from error
+        except TuneError as error:
+            raise SettingsError(f"{path} cannot be measured: {error}") from error
     if not songs:
-        raise SettingsError(f"{folder} holds neither a checkpoint (model.safetensors) nor song documents (*.json)")
+        raise SettingsError(
+            f"{folder} holds neither a checkpoint (model.safetensors) nor song documents (*.json) nor tunes (*.mid)"
+        )
     names = [song.song_id.replace("/", "__") for song in data.words]
     if data.kind == "songs" and all(name in songs for name in names):
         sung = tuple(songs[name] for name in names)
@@ -263,19 +281,21 @@ def read_documents(folder: Path, data: Data) -> Melodies:
 
 
 def judge(subject: Path, data: Data, *, seed: int = 0, most: int = 0) -> Melodies:
-    """Return the melodies of a checkpoint, of song documents or of a table, whichever `subject` is."""
+    """Return the melodies of a checkpoint, of song documents, of tunes or of a table, whichever `subject` is."""
     if not subject.exists():
         raise SettingsError(f"there is no file or folder {subject}")
     if subject.is_dir() and ((subject / "model.safetensors").exists() or (subject / "config.json").exists()):
         return of_singer(checkpoint_singer(subject, seed), data)
-    if subject.is_dir() or subject.suffix == ".json":
-        return read_documents(subject, data)
+    if subject.is_dir() or subject.suffix.lower() in (".json", *TUNES):
+        return read_songs(subject, data)
     if subject.suffix == ".safetensors":
         return of_singer(checkpoint_singer(subject.parent, seed), data)
     try:
         other = read_data(subject, seed=seed, most=most)
     except SettingsError as error:
-        raise SettingsError(f"{subject} is no checkpoint, no song document and no data set: {error}") from error
+        raise SettingsError(
+            f"{subject} is no checkpoint, no song document, no tune and no data set: {error}"
+        ) from error
     return other.real
 
 

@@ -12,7 +12,10 @@ from pipeline.commands.common import AsJson, Force, Quiet, Verbose, app, reporti
 def evaluate(
     subject: Annotated[
         Path,
-        typer.Argument(metavar="WHAT", help="A checkpoint folder, song documents (a folder or one), or a table."),
+        typer.Argument(
+            metavar="WHAT",
+            help="A checkpoint folder; song documents or tunes, MIDI for one (a folder or one); or a table.",
+        ),
     ],
     data: Annotated[Path, typer.Option(metavar="TABLE", help="Human melodies to compare with; see docs/data.md.")],
     output: Annotated[

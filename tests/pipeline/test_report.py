@@ -145,6 +145,48 @@ def test_song_documents_are_compared_song_by_song_if_they_are_named_so(songs: Pa
     assert rows["pooled PD"].judged is not None
 
 
+def test_a_midi_file_is_measured_like_the_document_that_it_was_written_from(songs: Path, tmp_path: Path) -> None:
+    from pipeline.compose import compose
+    from pipeline.midi import write_midi
+
+    text = (
+        "Yellow is the river when the winter rain is over\nAnd yellow was the paper of the letter that you sent\n" * 2
+    )
+    documents, tunes = tmp_path / "documents", tmp_path / "tunes"
+    documents.mkdir()
+    tunes.mkdir()
+    for number in range(3):
+        song = compose(text, seed=number, meter="4/4", key="G major", midi_lyrics="hyphen")
+        (documents / f"song{number}.json").write_text(song.to_json(), encoding="utf-8")
+        write_midi(song, tunes / f"song{number}.mid")
+    ours, theirs = rows_of(report.evaluate(documents, songs)), rows_of(report.evaluate(tunes, songs))
+    same = ("pooled PD", "intervals: step", "last note on the tonic", "stressed syllable stronger", "JS interval")
+    for name in (*same, "content monosyllables on strong beats", "function words on strong beats", "notes in key"):
+        assert theirs[name].judged == pytest.approx(ours[name].judged), name
+    assert theirs["pooled DD"].judged == pytest.approx(ours["pooled DD"].judged, abs=0.02)
+
+
+def test_tunes_without_words_are_measured_and_documents_go_before_tunes_of_their_name(
+    songs: Path, tmp_path: Path
+) -> None:
+    from pipeline.compose import compose
+
+    tunes = Path(__file__).parents[2] / "examples" / "tunes"
+    (tmp_path / "one.mid").write_bytes((tunes / "the_kesh.mid").read_bytes())
+    with pytest.raises(SettingsError, match="too short to measure"):
+        report.evaluate(tmp_path, songs)
+    (tmp_path / "other.mid").write_bytes((tunes / "the_south_wind.mid").read_bytes())
+    rows = rows_of(report.evaluate(tmp_path, songs))
+    assert rows["notes in key"].judged == 1
+    (tmp_path / "one.json").write_text(compose("The river runs to meet the sea\n" * 4).to_json(), encoding="utf-8")
+    made = report.evaluate(tmp_path, songs)
+    assert made.counts["judged songs"] == 2
+    assert rows_of(made)["intervals: step"].judged != rows["intervals: step"].judged
+    (tmp_path / "two.mid").write_bytes(b"MThd")
+    with pytest.raises(SettingsError, match="cannot be measured"):
+        report.evaluate(tmp_path, songs)
+
+
 def test_the_command_prints_the_table_and_writes_both_files(lines: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["evaluate", str(lines), "--data", str(lines), "-o", str(tmp_path / "out")])
     assert result.exit_code == 0
