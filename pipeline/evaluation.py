@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import mean, median
+from statistics import mean, median, stdev
 
 import numpy as np
 
@@ -213,18 +213,20 @@ class Row:
 def table(
     human: Sequence[SungSong],
     lyrics: Sequence[Lyrics],
-    songs: Sequence[Song],
-    alike: Sequence[Song],
+    samples: Sequence[Sequence[Song]],
+    alike: Sequence[Sequence[Song]],
     forms: Sequence[Song],
     groups: Sequence[str],
     training: Sequence[SungSong],
 ) -> list[Row]:
     """Measure human songs and ours by the same code.
 
-    `songs` are composed to `lyrics`, the words of `human`, one each, and so are `alike`, but in the metre, mode and
-    style of the human ones; `forms` have verses and choruses; `groups` tells which of `human` are verses of one song;
-    `training` are the songs that the models learned from, to look for copied stretches.
+    Each of `samples` is composed to `lyrics`, the words of `human`, one song each, and so is each of `alike`, but in
+    the metre, mode and style of the human ones. Overlaps are means over samples, with their standard deviation if there
+    are several; everything else is measured on the first. `forms` have verses and choruses; `groups` tells which of
+    `human` are verses of one song; `training` are the songs that the models learned from, to look for copied stretches.
     """
+    songs = samples[0]
     ours = [sung_from_song(song) for song in songs]
     rows: list[Row] = []
 
@@ -318,7 +320,7 @@ def table(
     identical = mean(map(repeats_hold, forms))
     rows.append(Row("repeated sections identical, %", "-", f"{100 * identical:.1f}", "100", identical == 1))
 
-    ours_alike = [sung_from_song(song) for song in alike]
+    by_words, in_kind = ([list(map(sung_from_song, sample)) for sample in kind] for kind in (samples, alike))
     for name, pool, floor in (
         ("PD: pitch classes above the tonic", metrics.pitches, 0.96),
         ("DD: durations", metrics.durations, 0.96),
@@ -327,16 +329,16 @@ def table(
         theirs = pool(human)
         ceiling = overlap_of_halves(human, groups, pool)
         bounds = f"{100 * ceiling:.1f} / {100 * overlap(theirs, pool(training)):.1f}"
-        in_kind = f"{100 * ceiling:.1f} / {100 * overlap(theirs, expected_in_kind(human, training, pool)):.1f}"
-        likeness = overlap(theirs, pool(ours_alike))
-        rows.append(Row(f"{name}, words alone, %", bounds, f"{100 * overlap(theirs, pool(ours)):.1f}", "-", None))
+        bounds_in_kind = f"{100 * ceiling:.1f} / {100 * overlap(theirs, expected_in_kind(human, training, pool)):.1f}"
+        alone, given = ([100 * overlap(theirs, pool(sung)) for sung in kind] for kind in (by_words, in_kind))
+        rows.append(Row(f"{name}, words alone, %", bounds, _mean_and_spread(alone), "-", None))
         rows.append(
             Row(
                 f"{name}, metre, mode and style given, %",
-                in_kind,
-                f"{100 * likeness:.1f}",
+                bounds_in_kind,
+                _mean_and_spread(given),
                 f">= {100 * floor:.0f}",
-                likeness >= floor,
+                mean(given) >= 100 * floor,
             )
         )
     index = metrics.CopyIndex(map(metrics.tokens, training))
@@ -353,3 +355,7 @@ def table(
         )
     )
     return rows
+
+
+def _mean_and_spread(values: Sequence[float]) -> str:
+    return f"{mean(values):.1f}" + (f" +- {stdev(values):.1f}" if len(values) > 1 else "")
