@@ -1,6 +1,6 @@
 """Fit what evens out the statistics of melodies in `Taste` (melody/decode.py): degrees, kinds of intervals, turns.
 
-    python scripts/fit_melody.py songs_open.parquet [--rounds 6] [--rate 0.4] [--tenths 2 4 6 8]
+    python scripts/fit_melody.py songs_open.parquet [--rounds 6] [--rate 0.4] [--tenths 2 3 4 5 6 7 8 9]
 
 A search for the likeliest melody dwells on stable degrees and takes the usual turns too often. The words of training
 songs get rhythms and chords once, in the metre, mode and style of the songs; then, round by round, they are sung, and
@@ -8,7 +8,8 @@ every score moves by `rate` times the log of people's share over ours: of degree
 after each other), and of steps of the major scale after each other, all inside lines. Prints the overlaps after every
 round (PD as scripts/evaluate_songs.py has it), and writes the tables of the best one. The critic of melodies has its
 say, as in use; `--without-critic` leaves it out and begins with flat tables: a critic is then trained on what comes of
-them.
+them. With `--words-alone` the words are also sung in the metre, mode and style that composing chooses for them, as most
+songs are made; what people did to them counts for that style then, too.
 """
 
 import argparse
@@ -78,8 +79,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--rate", type=float, default=0.4)
-    parser.add_argument("--tenths", type=int, nargs="+", default=[2, 4, 6, 8])
+    parser.add_argument("--tenths", type=int, nargs="+", default=list(range(2, 10)))
     parser.add_argument("--without-critic", action="store_true")
+    parser.add_argument("--words-alone", action="store_true", help="sing the words in what is chosen for them, too")
     parser.add_argument("--out", type=Path, default=MODEL, help="folder of the critic")
     options = parser.parse_args()
 
@@ -92,15 +94,20 @@ def main() -> None:
         key = song_key(song)
         try:
             words = "\n".join(lyric_lines(song))
-            one = draft(words, seed=number, meter=str(song.meter), key=str(key), style=song.style)
+            drafts = [draft(words, seed=number, meter=str(song.meter), key=str(key), style=song.style)]
+            if options.words_alone:
+                drafts.append(draft(words, seed=number))
         except LyricsError:
             continue
-        voice = one.settings.low, one.settings.high
-        asked.append(SongToSing(one.lyrics, one.rhythm, one.plan, key, voice, song.style, one.seeds, one.rhymes))
         lines: dict[int, list[int]] = {}
         for note in sung_from_corpus(song).notes:
             lines.setdefault(song.syllables[note.syllable].line, []).append(note.pitch)
-        people.add(key, song.style, lines.values())
+        for one in drafts:
+            chosen, voice = one.settings, (one.settings.low, one.settings.high)
+            asked.append(
+                SongToSing(one.lyrics, one.rhythm, one.plan, chosen.key, voice, chosen.style, one.seeds, one.rhymes)
+            )
+            people.add(key, chosen.style, lines.values())
 
     start = Taste(trials=1) if options.without_critic else fitted_taste()
     degrees, moves, turns, kinds = (np.array(getattr(start, name)) for name in ("degrees", "moves", "turns", "kinds"))

@@ -49,7 +49,7 @@ def steps(data: Path, run: Path) -> dict[str, list[str]]:
         "rhythm-tables-with-critic": script("fit_rhythm", data, "--times", 2, "--rounds", 5),
         "melody-tables": script("fit_melody", data, "--without-critic", "--rounds", 10, "--rate", 0.6),
         "melody-critic": script("train_critics", "melody", data, CRITIC),
-        "melody-tables-with-critic": script("fit_melody", data, "--rounds", 4, "--rate", 0.3),
+        "melody-tables-with-critic": script("fit_melody", data, "--words-alone", "--rounds", 8, "--rate", 0.3),
         "joint": [*songwright, "train", "melody", "--data", str(data), "--config", "full", "--out", str(run)],
     }
 

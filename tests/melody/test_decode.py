@@ -18,6 +18,7 @@ from melody.decode import (
     SongToSing,
     Taste,
     choose_window,
+    fitted_taste,
     melodize,
     melodize_all,
 )
@@ -26,7 +27,7 @@ from melody.theory import Chord, ChordSpan, Key
 Pitches = tuple[tuple[int, ...], ...]
 KEYS = ["C major", "A minor", "Eb major", "F# minor"]
 MEZZO = (57, 76)
-COLOURFUL = Taste(passing=-2.0)  # songs that leave the key do so often
+COLOURFUL = replace(fitted_taste(), passing=-2.0)  # songs that leave the key do so often
 
 
 def sing(
@@ -110,14 +111,19 @@ def test_chord_tones_outside_the_key_lead_on_by_a_semitone(build: Callable[..., 
 
 
 def test_few_hymns_leave_the_key_and_most_popular_songs_do(build: Callable[..., Any]) -> None:
-    leave = {style: 0 for style in ("popular", "hymn")}
-    for style in leave:
-        for seed in range(32):
-            song = build("C major", seed=seed)
-            pitches = sing(song, style=style, taste=COLOURFUL)
-            leave[style] += any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
+    songs = [build("C major", seed=seed) for seed in range(80)]
+    leave = {}
+    for style in ("popular", "hymn"):
+        asked = [
+            SongToSing(song.lyrics, song.rhythm, song.chords, song.key, MEZZO, style, song.seeds, song.rhymes)
+            for song in songs
+        ]
+        leave[style] = sum(
+            any(outside(song, note, pitch) for note, pitch in notes(song, pitches))
+            for song, pitches in zip(songs, melodize_all(asked, taste=COLOURFUL), strict=True)
+        )
     assert 1.5 * leave["hymn"] <= leave["popular"], leave
-    assert leave["popular"] >= 12, leave
+    assert leave["popular"] >= 30, leave
 
 
 def test_a_tune_that_keeps_to_the_key_goes_on_in_it(build: Callable[..., Any]) -> None:
@@ -185,10 +191,9 @@ def test_parallel_lines_of_two_verses_share_most_pitches(build: Callable[..., An
 
 
 def test_equal_words_in_a_section_are_sung_alike(build: Callable[..., Any]) -> None:
-    for seed in range(3):
-        pitches = sing(build("C major", seed=seed))
-        # "carry me over", twice in the chorus; its ends fit their surroundings
-        assert pitches[4][1:-1] == pitches[6][1:-1]
+    sung = [sing(build("C major", seed=seed)) for seed in range(12)]
+    # "carry me over", twice in the chorus; its ends fit their surroundings, and now and then it must rise
+    assert mean(pitches[4][1:-1] == pitches[6][1:-1] for pitches in sung) >= 0.8
 
 
 def test_bars_of_a_line_may_answer_the_bars_before_them(build: Callable[..., Any]) -> None:
