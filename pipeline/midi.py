@@ -17,8 +17,11 @@ The lyric conventions (`SongSettings.midi_lyrics`):
   before each further word.
 """
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from align.meter import TICKS_PER_BEAT
 from pipeline.arrange import MELODY_VELOCITY, Played, arrange
@@ -31,18 +34,14 @@ _PROGRAMS = {
     "hymn": (_VOICE, _ORGAN, _ORGAN),
     "folk": (_VOICE, _GUITAR, _ACOUSTIC_BASS),
 }
+_KEY_NAMES = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 # Ticks by which a last note that is written up to the next line ends early, so that one hears the singer breathe; half
 # a grid step would be read as a shorter note by programs that read the file.
 BREATH = 48
-_Event = tuple[int, int, bytes]  # tick, order, message
+# (tick, order, what makes the message when its time is known)
+_Event = tuple[int, int, Callable[..., Any]]
 # Order of events on one tick: notes end, then what tells about the tick, then notes begin.
 _OFF, _TEXT, _ON = 0, 1, 2
-# Types of meta events (MIDI Association, "Standard MIDI Files 1.0").
-_WORDS, _TRACK_NAME, _LYRIC, _MARKER, _END_OF_TRACK = 0x01, 0x03, 0x05, 0x06, 0x2F
-_TEMPO, _METER, _KEY = 0x51, 0x58, 0x59
-_FIRST_META = 0xFF
-# Messages to channels, by the upper half of their first byte.
-_NOTE_OFF, _NOTE_ON, _PROGRAM = 0x80, 0x90, 0xC0
 
 
 def write_midi(song: Song, path: Path | str, *, force: bool = False) -> None:
@@ -57,74 +56,60 @@ def lead_in(song: Song) -> int:
 
 def midi_bytes(song: Song) -> bytes:
     """Return the song as a MIDI file."""
+    from mido import MidiFile
+
+    file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     melody, chords, bass = _PROGRAMS.get(song.settings.style, (_VOICE, _PIANO, _ACOUSTIC_BASS))
     accompaniment = arrange(song)
-    tracks = [
-        _conductor(song),
-        _melody(song, melody),
-        _accompanying(song, "Chords", 1, chords, accompaniment.chords),
-        _accompanying(song, "Bass", 2, bass, accompaniment.bass),
-    ]
+    file.tracks.append(_conductor(song))
+    file.tracks.append(_melody(song, melody))
+    file.tracks.append(_accompanying(song, "Chords", 1, chords, accompaniment.chords))
+    file.tracks.append(_accompanying(song, "Bass", 2, bass, accompaniment.bass))
     if song.settings.midi_lyrics == "kar":
-        tracks.extend(_karaoke(song))
-    head = b"".join(number.to_bytes(2, "big") for number in (1, len(tracks), TICKS_PER_BEAT))
-    return _chunk(b"MThd", head) + b"".join(_chunk(b"MTrk", track) for track in tracks)
+        file.tracks.extend(_karaoke(song))
+    buffer = io.BytesIO()
+    file.save(file=buffer)
+    return buffer.getvalue()
 
 
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return name + len(content).to_bytes(4, "big") + content
+def _track(events: list[_Event], name: str | None, end: int) -> Any:
+    """Turn events into a track with relative times that lasts until `end`."""
+    from mido import MetaMessage, MidiTrack
 
-
-def _number(value: int) -> bytes:
-    """Write a number of any size: seven bits in a byte, the eighth set in all but the last."""
-    written = [value & 0x7F]
-    while value := value >> 7:
-        written.append(value & 0x7F | 0x80)
-    return bytes(reversed(written))
-
-
-def _meta(kind: int, content: bytes) -> bytes:
-    return bytes((_FIRST_META, kind)) + _number(len(content)) + content
-
-
-def _text(kind: int, text: str) -> bytes:
-    return _meta(kind, text.encode())
-
-
-def _track(events: list[_Event], name: str, end: int) -> bytes:
-    """Write events with relative times, as a track that lasts until `end`.
-
-    A message to the channel of the message before, of the same kind, leaves out its first byte ("running status").
-    """
-    content = bytearray(_number(0) + _text(_TRACK_NAME, name))
-    now, running = 0, _FIRST_META
+    track = MidiTrack()
+    if name is not None:
+        track.append(MetaMessage("track_name", name=name))
+    now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        content += _number(tick - now)
-        first = message[0]
-        content += message[1:] if first == running != _FIRST_META else message
-        now, running = tick, first
-    content += _number(max(0, end - now)) + _meta(_END_OF_TRACK, b"")
-    return bytes(content)
+        track.append(message(time=tick - now))
+        now = tick
+    track.append(MetaMessage("end_of_track", time=max(0, end - now)))
+    return track
 
 
-def _conductor(song: Song) -> bytes:
+def _conductor(song: Song) -> Any:
+    from mido import MetaMessage, bpm2tempo
+
     settings = song.settings
     meter = settings.meter
-    clocks = meter.pulse_ticks * 24 // TICKS_PER_BEAT  # of the metronome, to its beat
-    signature = bytes((meter.numerator, meter.denominator.bit_length() - 1, clocks, 8))
-    key = settings.key.fifths.to_bytes(1, "big", signed=True) + bytes([settings.key.mode == "minor"])
+    # The name of the major key with this signature, moved three fifths for its relative minor.
+    key = _KEY_NAMES[settings.key.fifths + 7 + (3 if settings.key.mode == "minor" else 0)]
+    clocks = meter.pulse_ticks * 24 // TICKS_PER_BEAT
+    signature = {"numerator": meter.numerator, "denominator": meter.denominator, "clocks_per_click": clocks}
     events: list[_Event] = [
-        (0, 0, _meta(_TEMPO, round(60e6 / settings.tempo_qpm).to_bytes(3, "big"))),
-        (0, 1, _meta(_METER, signature)),
-        (0, 2, _meta(_KEY, key)),
+        (0, 0, partial(MetaMessage, "set_tempo", tempo=bpm2tempo(settings.tempo_qpm))),
+        (0, 1, partial(MetaMessage, "time_signature", **signature)),
+        (0, 2, partial(MetaMessage, "key_signature", key=key + ("m" if settings.key.mode == "minor" else ""))),
     ]
     shift = lead_in(song)
     for section in song.sections:
-        events.append((section.first_tick + shift, 3, _text(_MARKER, section.label)))
+        events.append((section.first_tick + shift, 3, partial(MetaMessage, "marker", text=section.label)))
     return _track(events, song.title, song.end + shift)
 
 
-def _melody(song: Song, program: int) -> bytes:
+def _melody(song: Song, program: int) -> Any:
+    from mido import MetaMessage
+
     shift = lead_in(song)
     begins = {line.notes[0].onset for line in song.lines if line.notes}
     notes = []
@@ -132,16 +117,20 @@ def _melody(song: Song, program: int) -> bytes:
         for note in line.notes:
             breath = min(BREATH, note.duration // 4) if note.end in begins else 0
             notes.append(Played(note.onset, note.duration - breath, note.pitch, MELODY_VELOCITY))
-    lyrics = [(tick + shift, _TEXT, _text(_LYRIC, text)) for tick, text in lyric_events(song)]
+    lyrics = [(tick + shift, _TEXT, partial(MetaMessage, "lyrics", text=text)) for tick, text in lyric_events(song)]
     return _track([*_played(0, program, notes, shift), *lyrics], "Melody", song.end + shift)
 
 
 def _played(channel: int, program: int, notes: Iterable[Played], shift: int) -> Iterator[_Event]:
-    yield 0, -1, bytes((_PROGRAM | channel, program))
+    from mido import Message
+
+    # The library's checks of every number take as long as all else, and what stands in a song has been checked.
+    message = partial(Message, skip_checks=True, channel=channel)
+    yield 0, -1, partial(message, "program_change", program=program)
     for note in notes:
         onset = note.onset + shift
-        yield onset, _ON, bytes((_NOTE_ON | channel, note.pitch, note.velocity))
-        yield onset + note.duration, _OFF, bytes((_NOTE_OFF | channel, note.pitch, 0))
+        yield onset, _ON, partial(message, "note_on", note=note.pitch, velocity=note.velocity)
+        yield onset + note.duration, _OFF, partial(message, "note_off", note=note.pitch, velocity=0)
 
 
 def lyric_events(song: Song) -> Iterator[tuple[int, str]]:
@@ -164,11 +153,18 @@ def lyric_events(song: Song) -> Iterator[tuple[int, str]]:
                     yield syllable.notes[0].onset, text
 
 
-def _karaoke(song: Song) -> Iterator[bytes]:
-    head = [(0, i, _text(_WORDS, text)) for i, text in enumerate(("@KMIDI KARAOKE FILE", "@V0100"))]
+def _karaoke(song: Song) -> Iterator[Any]:
+    from mido import MetaMessage
+
+    head: list[_Event] = [
+        (0, i, partial(MetaMessage, "text", text=text)) for i, text in enumerate(("@KMIDI KARAOKE FILE", "@V0100"))
+    ]
     yield _track(head, "Soft Karaoke", 0)
     shift = lead_in(song)
-    events: list[_Event] = [(0, 0, _text(_WORDS, "@LENGL")), (0, 1, _text(_WORDS, f"@T{song.title}"))]
+    events: list[_Event] = [
+        (0, 0, partial(MetaMessage, "text", text="@LENGL")),
+        (0, 1, partial(MetaMessage, "text", text=f"@T{song.title}")),
+    ]
     for section in song.sections:
         for line in section.lines:
             for word in line.words:
@@ -179,10 +175,10 @@ def _karaoke(song: Song) -> Iterator[bytes]:
                     if index == 0 and word is line.words[0]:
                         mark = "\\" if line is section.lines[0] else "/"
                     text = mark + word.printed(index)
-                    events.append((syllable.notes[0].onset + shift, 2, _text(_WORDS, text)))
+                    events.append((syllable.notes[0].onset + shift, 2, partial(MetaMessage, "text", text=text)))
     yield _track(events, "Words", song.end + shift)
 
 
-def _accompanying(song: Song, name: str, channel: int, program: int, notes: tuple[Played, ...]) -> bytes:
+def _accompanying(song: Song, name: str, channel: int, program: int, notes: tuple[Played, ...]) -> Any:
     shift = lead_in(song)
     return _track(list(_played(channel, program, notes, shift)), name, song.end + shift)

@@ -85,7 +85,7 @@ def manifest(job: Job, source: Mapping[str, Any]) -> dict[str, Any]:
 
     The versions are those of all that has a say in the bytes of the output.
     """
-    packages = ["numpy", "pyarrow"]
+    packages = ["mido", "numpy", "pyarrow"]
     if job.writing:
         need("writing lyrics", "lm", "torch", "transformers")
         packages += ["torch", "transformers"]
