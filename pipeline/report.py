@@ -256,12 +256,10 @@ def read_songs(folder: Path, data: Data) -> Melodies:
     for name, path in sorted(paths.items()):
         try:
             content = path.read_bytes()
-            is_document = path.suffix.lower() == ".json"
-            songs[name] = (
-                sung_from_song(Song.from_json(content))
-                if is_document
-                else sung_from_tune(read_tune(content, path.name))
-            )
+            if path.suffix.lower() == ".json":
+                songs[name] = sung_from_song(Song.from_json(content))
+            else:
+                songs[name] = sung_from_tune(read_tune(content, path.name))
         except OSError as error:
             raise SettingsError(f"cannot read {path}: {error.strerror}") from error
         except SongError as error:
